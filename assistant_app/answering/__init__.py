@@ -1,0 +1,1 @@
+"""A question becomes a cited answer: prompts, citations, the answer itself."""

@@ -1,0 +1,1 @@
+"""A file becomes pages, pages become passages. Files nobody trusts are read in killable processes."""

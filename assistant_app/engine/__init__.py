@@ -1,0 +1,1 @@
+"""Every verb, once: the service, and the server that offers it over a pipe."""

@@ -1,0 +1,127 @@
+"""Codes and exceptions that may reach a person.
+
+Below the edge an error is a code and the facts that belong to it; the sentence a person reads is made at the
+edge, from ``words.py``. A code is part of the command-line contract (``reason`` in the ``--json`` output), so an
+existing one is never renamed.
+"""
+
+from __future__ import annotations
+
+import errno
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Every reason that Docent gives to a person or a script."""
+
+    # A document
+    FILE_MISSING = "file_missing"
+    FILE_UNREADABLE = "file_unreadable"
+    FOLDER_UNREADABLE = "folder_unreadable"
+    FOLDER_WITHOUT_DOCUMENTS = "folder_without_documents"
+    FILE_EMPTY = "file_empty"
+    FILE_NAME_UNSUPPORTED = "file_name_unsupported"
+    FILE_VANISHED = "file_vanished"
+    NOT_A_PDF = "not_a_pdf"
+    PDF_DAMAGED = "pdf_damaged"
+    PDF_WITHOUT_PAGES = "pdf_without_pages"
+    PASSWORD_NEEDED = "password_needed"
+    PASSWORD_WRONG = "password_wrong"
+    ENCRYPTION_UNSUPPORTED = "encryption_unsupported"
+    NO_TEXT = "no_text"
+    SOME_PAGES_WITHOUT_TEXT = "some_pages_without_text"
+    SOME_PAGES_UNREADABLE = "some_pages_unreadable"
+    TOO_LARGE = "too_large"
+    READER_TIMEOUT = "reader_timeout"
+    READER_MEMORY = "reader_memory"
+    READER_CRASHED = "reader_crashed"
+    PAGE_OUT_OF_RANGE = "page_out_of_range"
+    DOCUMENT_UNKNOWN = "document_unknown"
+
+    # The library
+    LIBRARY_IN_USE = "library_in_use"
+    LIBRARY_DAMAGED = "library_damaged"
+    LIBRARY_NEWER = "library_newer"
+    LIBRARY_EMPTY = "library_empty"
+    LIBRARY_UNWRITABLE = "library_unwritable"
+    COLLECTION_UNKNOWN = "collection_unknown"
+    DISK_FULL = "disk_full"
+
+    # The embedding model
+    EMBEDDER_MISSING = "embedder_missing"
+    EMBEDDER_DAMAGED = "embedder_damaged"
+
+    # The language model
+    MODEL_MISSING = "model_missing"
+    MODEL_UNREADABLE = "model_unreadable"
+    MODEL_NOT_GGUF = "model_not_gguf"
+    MODEL_TRUNCATED = "model_truncated"
+    MODEL_DAMAGED = "model_damaged"
+    MODEL_ARCHITECTURE_UNKNOWN = "model_architecture_unknown"
+    MODEL_IS_ADAPTER = "model_is_adapter"
+    MODEL_CANNOT_CHAT = "model_cannot_chat"
+    MODEL_TOO_LARGE = "model_too_large"
+    MODEL_PART_MISSING = "model_part_missing"
+    MODEL_LOAD_FAILED = "model_load_failed"
+    CONTEXT_TOO_SMALL = "context_too_small"
+    GENERATION_FAILED = "generation_failed"
+
+    # The adapter
+    ADAPTER_MISSING = "adapter_missing"
+    ADAPTER_UNREADABLE = "adapter_unreadable"
+    ADAPTER_NOT_GGUF = "adapter_not_gguf"
+    ADAPTER_NOT_LORA = "adapter_not_lora"
+    ADAPTER_TRUNCATED = "adapter_truncated"
+    ADAPTER_DAMAGED = "adapter_damaged"
+    ADAPTER_WRONG_ARCHITECTURE = "adapter_wrong_architecture"
+    ADAPTER_WRONG_BASE = "adapter_wrong_base"
+    ADAPTER_LOAD_FAILED = "adapter_load_failed"
+
+    # Settings and requests
+    SETTING_UNKNOWN = "setting_unknown"
+    SETTING_INVALID = "setting_invalid"
+    SETTINGS_DAMAGED = "settings_damaged"
+    QUESTION_EMPTY = "question_empty"
+    BATCH_INVALID = "batch_invalid"
+
+    # The engine
+    ENGINE_DIED = "engine_died"
+    ENGINE_MISSPOKE = "engine_misspoke"
+    CANCELLED = "cancelled"
+    INTERNAL = "internal"
+
+
+Detail = str | int | float | None
+
+
+class DocentError(Exception):
+    """A failure that a person can be told about.
+
+    Attributes:
+        code: which failure it is.
+        details: the facts that its sentence names (``path``, ``needed_bytes``, ...); plain JSON values only, never
+            text of a document.
+    """
+
+    def __init__(self, code: Code, **details: Detail) -> None:
+        super().__init__(code.value)
+        self.code = code
+        self.details: dict[str, Detail] = details
+
+    def __str__(self) -> str:
+        facts = ", ".join(f"{key}={value}" for key, value in self.details.items())
+        return f"{self.code.value} ({facts})" if facts else self.code.value
+
+
+_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether ``error`` says that no more can be written: no space, over quota, or over a file-size limit.
+
+    SQLite and Chroma report a full disk in words, not as an ``OSError``; both are recognised.
+    """
+    if isinstance(error, OSError) and error.errno in _DISK_FULL_ERRNOS:
+        return True
+    said = str(error).lower()
+    return "disk is full" in said or "no space left" in said or "(code: 13)" in said

@@ -1,0 +1,1 @@
+"""What answers: GGUF files, llama.cpp, LoRA adapters."""

@@ -1,0 +1,383 @@
+"""Requests (window to engine) and events (engine to window), typed and tagged.
+
+Every request carries a ``job`` number that the window chose. The engine answers with any number of progress events
+and then with exactly one final event of the same job: the result, or :class:`Failed`. An event with job 0 belongs to
+no request.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from assistant_app.errors import Detail
+from assistant_app.protocol.records import (
+    Adapter,
+    Answer,
+    Box,
+    Device,
+    Document,
+    Hit,
+    Match,
+    Model,
+    PageSize,
+    Stage,
+    Word,
+)
+
+PROTOCOL = 1
+
+
+class Message(msgspec.Struct, kw_only=True, tag_field="type"):
+    """Base of everything that crosses the pipe."""
+
+    job: int = 0
+
+
+# ---------------------------------------------------------------- requests
+
+
+class Cancel(Message, tag="cancel"):
+    """Stop the job whose number is ``target``; it ends with ``failed`` and the code ``cancelled``.
+
+    A cancelled ``ask`` ends with ``answered`` instead where text was already written: what stands is kept. Cancel
+    itself is answered by nothing.
+    """
+
+    target: int
+
+
+class ListDocuments(Message, tag="list_documents"):
+    """Answered by :class:`Documents`."""
+
+
+class IndexDocuments(Message, tag="index_documents"):
+    """Add files and folders. Progress: :class:`IndexProgress`, :class:`DocumentDone`. Final: :class:`Indexed`.
+
+    ``passwords`` maps a path to the password that opens it; it is used and not kept.
+    """
+
+    paths: list[str]
+    collection: str | None = None
+    passwords: dict[str, str] = {}
+
+
+class RemoveDocuments(Message, tag="remove_documents"):
+    """Take documents out of the library; the files stay. Answered by :class:`Removed`."""
+
+    paths: list[str]
+
+
+class Ask(Message, tag="ask"):
+    """Progress: :class:`ModelLoading`, :class:`SourcesFound`, :class:`AnswerText`. Final: :class:`Answered`.
+
+    ``adapter`` is null for the one in use, ``"none"`` for the base model, or a path.
+    """
+
+    question: str
+    paths: list[str] | None = None
+    collection: str | None = None
+    adapter: str | None = None
+
+
+class OpenDocument(Message, tag="open_document"):
+    """Open a document for viewing. Answered by :class:`DocumentOpened`."""
+
+    path: str
+    password: str | None = None
+
+
+class DrawPage(Message, tag="draw_page"):
+    """Draw a page ``width`` pixels wide. Answered by :class:`PageDrawn`."""
+
+    path: str
+    page: int
+    width: int
+
+
+class LocateText(Message, tag="locate_text"):
+    """Where ``length`` code points from ``start`` of a page's text are drawn. Answered by :class:`TextLocated`."""
+
+    path: str
+    page: int
+    start: int
+    length: int
+
+
+class ReadPage(Message, tag="read_page"):
+    """The text of a page and where its words are drawn. Answered by :class:`PageRead`."""
+
+    path: str
+    page: int
+
+
+class FindText(Message, tag="find_text"):
+    """Find ``text`` in a document, upper and lower case alike. Progress and final: :class:`TextFound`."""
+
+    path: str
+    text: str
+
+
+class ListModels(Message, tag="list_models"):
+    """Answered by :class:`Models`."""
+
+
+class InspectModel(Message, tag="inspect_model"):
+    """What a GGUF file's header says. Answered by :class:`ModelInspected`."""
+
+    path: str
+
+
+class UseModel(Message, tag="use_model"):
+    """Choose the model that answers, ``""`` for the starter model; checked first. Answered by :class:`Models`."""
+
+    path: str
+
+
+class ListAdapters(Message, tag="list_adapters"):
+    """Answered by :class:`Adapters`."""
+
+
+class InspectAdapter(Message, tag="inspect_adapter"):
+    """What an adapter file's header says. Answered by :class:`AdapterInspected`."""
+
+    path: str
+
+
+class UseAdapter(Message, tag="use_adapter"):
+    """Choose the adapter (``""`` for none), its scale, on or off. No reload. Answered by :class:`Adapters`."""
+
+    path: str
+    enabled: bool = True
+    scale: float = 1.0
+
+
+class ChangeSettings(Message, tag="change_settings"):
+    """Change settings by key; all or none. Answered by :class:`SettingsChanged`."""
+
+    values: dict[str, str | int | float | bool]
+
+
+class Examine(Message, tag="examine"):
+    """Versions, devices, state of the library. Answered by :class:`Examined`."""
+
+
+Request = (
+    Cancel
+    | ListDocuments
+    | IndexDocuments
+    | RemoveDocuments
+    | Ask
+    | OpenDocument
+    | DrawPage
+    | LocateText
+    | ReadPage
+    | FindText
+    | ListModels
+    | InspectModel
+    | UseModel
+    | ListAdapters
+    | InspectAdapter
+    | UseAdapter
+    | ChangeSettings
+    | Examine
+)
+
+# ---------------------------------------------------------------- events
+
+
+class Ready(Message, tag="ready"):
+    """The first event: the engine owns the library and takes requests. ``protocol`` must be :data:`PROTOCOL`."""
+
+    protocol: int
+    version: str
+
+
+class Failed(Message, tag="failed"):
+    """The job ended without a result. With job 0: the engine cannot work at all and ends."""
+
+    code: str
+    details: dict[str, Detail] = {}
+
+
+class IndexProgress(Message, tag="index_progress"):
+    """How far indexing is.
+
+    Attributes:
+        path, stage: the file in hand and what is done with it.
+        pages_done, pages_total: of the file in hand; the total is 0 while unknown.
+        files_done, files_total: of the job.
+        pages_per_second: over the job so far.
+        seconds_left: estimate for the job, null while there is no ground for one.
+    """
+
+    path: str
+    stage: Stage
+    pages_done: int = 0
+    pages_total: int = 0
+    files_done: int = 0
+    files_total: int = 0
+    pages_per_second: float | None = None
+    seconds_left: float | None = None
+
+
+class DocumentDone(Message, tag="document_done"):
+    """One file of an indexing job has its outcome."""
+
+    document: Document
+
+
+class Indexed(Message, tag="indexed"):
+    """An indexing job is done: every document that it touched."""
+
+    documents: list[Document]
+    seconds: float
+
+
+class Documents(Message, tag="documents"):
+    """Every document of the library, by path."""
+
+    documents: list[Document]
+
+
+class Removed(Message, tag="removed"):
+    """The documents that were removed."""
+
+    documents: list[Document]
+
+
+class ModelLoading(Message, tag="model_loading"):
+    """The model is being loaded; ``fraction`` runs from 0 to 1."""
+
+    name: str
+    fraction: float
+
+
+class SourcesFound(Message, tag="sources_found"):
+    """The passages that the answer will rest on; the model starts to read them."""
+
+    hits: list[Hit]
+
+
+class AnswerText(Message, tag="answer_text"):
+    """A piece of the answer as it is written; ``thinking`` pieces are a reasoning model's notes, not the answer."""
+
+    text: str
+    thinking: bool = False
+
+
+class Answered(Message, tag="answered"):
+    """The answer is complete, or as complete as it was when ``stopped``.
+
+    ``answer.answer`` may differ in spacing and markers from the streamed pieces; it is what is kept.
+    """
+
+    answer: Answer
+    thinking: str = ""
+    stopped: bool = False
+
+
+class DocumentOpened(Message, tag="document_opened"):
+    """The document's pages. ``boxes`` is false where the text has no positions, so nothing can be highlighted."""
+
+    path: str
+    pages: list[PageSize]
+    boxes: bool = True
+
+
+class PageDrawn(Message, tag="page_drawn"):
+    """A page as PNG. ``width`` and ``height`` are its pixels, at most 6,000 each way."""
+
+    path: str
+    page: int
+    width: int
+    height: int
+    png: bytes
+
+
+class TextLocated(Message, tag="text_located"):
+    """One box for each line that the text touches; empty where the page has no positions."""
+
+    path: str
+    page: int
+    boxes: list[Box]
+
+
+class PageRead(Message, tag="page_read"):
+    path: str
+    page: int
+    text: str
+    words: list[Word]
+
+
+class TextFound(Message, tag="text_found"):
+    """Matches since the last such event of the job; ``done`` marks the final one. ``pages_done`` of ``pages_total``."""
+
+    path: str
+    matches: list[Match]
+    pages_done: int
+    pages_total: int
+    done: bool = False
+
+
+class Models(Message, tag="models"):
+    models: list[Model]
+
+
+class ModelInspected(Message, tag="model_inspected"):
+    model: Model
+
+
+class Adapters(Message, tag="adapters"):
+    adapters: list[Adapter]
+
+
+class AdapterInspected(Message, tag="adapter_inspected"):
+    adapter: Adapter
+
+
+class SettingsChanged(Message, tag="settings_changed"):
+    """Every setting with its value now."""
+
+    values: dict[str, str | int | float | bool]
+
+
+class Examined(Message, tag="examined"):
+    """``report`` is the object that ``docent doctor --json`` prints; ``devices`` what llama.cpp can compute on."""
+
+    report: dict[str, object]
+    devices: list[Device]
+
+
+Event = (
+    Ready
+    | Failed
+    | IndexProgress
+    | DocumentDone
+    | Indexed
+    | Documents
+    | Removed
+    | ModelLoading
+    | SourcesFound
+    | AnswerText
+    | Answered
+    | DocumentOpened
+    | PageDrawn
+    | TextLocated
+    | PageRead
+    | TextFound
+    | Models
+    | ModelInspected
+    | Adapters
+    | AdapterInspected
+    | SettingsChanged
+    | Examined
+)
+
+_PROGRESS = (Ready, IndexProgress, DocumentDone, ModelLoading, SourcesFound, AnswerText)
+
+
+def is_final(event: Event) -> bool:
+    """Whether ``event`` is the last one of its job."""
+    if isinstance(event, TextFound):
+        return event.done
+    return not isinstance(event, _PROGRESS)

@@ -1,0 +1,220 @@
+"""The things that both sides know: documents, hits, citations, answers, models, adapters.
+
+They are plain values (msgspec structs). Pages are 1-based everywhere. ``start`` and ``length`` count Unicode code
+points in a page's text, as ``documents/pdf.py`` gives it. Fields that the command-line contract names keep the
+contract's names.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from assistant_app.errors import Detail
+
+DocumentStatus = Literal["indexed", "unchanged", "partial", "skipped", "failed", "missing"]
+GivenBy = Literal["model", "search"]
+Stage = Literal["waiting", "reading", "embedding"]
+
+
+class Record(msgspec.Struct, kw_only=True):
+    """Base of all records: named fields only. Treated as values: never changed after they are made."""
+
+
+class Document(Record):
+    """One file that was ever offered to the library, and what became of it.
+
+    Attributes:
+        path: absolute path of the file.
+        status: ``unchanged`` is only ever the outcome of indexing a file again; the ledger says ``indexed``.
+        reason: an error code, null only for ``indexed`` and ``unchanged``.
+        details: the facts that the reason's sentence names.
+        pages: pages of the file (0 where it could not be opened).
+        passages: passages that can be found by search.
+        seconds: time that reading and embedding took.
+        size: bytes.
+        collections: names of the collections that hold it.
+    """
+
+    path: str
+    status: DocumentStatus
+    reason: str | None = None
+    pages: int = 0
+    passages: int = 0
+    seconds: float = 0.0
+    size: int = 0
+    collections: list[str] = []
+    details: dict[str, Detail] = {}
+
+
+class Hit(Record):
+    """A passage that search found; ``text == page_text[start:start + length]``.
+
+    Attributes:
+        rank: 1 is the best.
+        page_label: the label printed on the page ("iv", "A-3"), or the page number.
+        score: the fused score; only its order means something.
+        similarity: cosine between question and passage, -1 to 1; null when only the keywords found it.
+        vector_rank, keyword_rank: its rank in each list, null where that list does not hold it.
+    """
+
+    rank: int
+    path: str
+    page: int | None
+    page_label: str
+    score: float
+    text: str
+    start: int
+    length: int
+    vector_rank: int | None = None
+    keyword_rank: int | None = None
+    similarity: float | None = None
+
+
+class Citation(Record):
+    """A sentence of a page that stands behind a sentence of the answer.
+
+    Attributes:
+        number: the ``[n]`` in the answer.
+        quote: ``page_text[start:start + length]``.
+        verified: the quote stands in the page and the citing sentence's numbers and names stand in the quote.
+        given_by: ``model`` where the model cited it, ``search`` where it cited nothing and the library looked.
+    """
+
+    number: int
+    path: str
+    page: int | None
+    quote: str
+    start: int
+    length: int
+    verified: bool
+    given_by: GivenBy
+
+
+class TokenCounts(Record):
+    prompt: int = 0
+    completion: int = 0
+
+
+class AnswerTimes(Record):
+    """Milliseconds. ``first_token`` and ``total`` count from the question."""
+
+    retrieve: float = 0.0
+    first_token: float | None = None
+    total: float = 0.0
+
+
+class Answer(Record):
+    """The outcome of ``ask``, field by field as the command-line contract has it.
+
+    ``unsupported`` holds the answer's sentences that no quote supports, ``nearest`` the best hits where nothing was
+    found, ``left_out`` the sources that did not fit into the context.
+    """
+
+    question: str
+    answer: str
+    found: bool
+    citations: list[Citation] = []
+    unsupported: list[str] = []
+    nearest: list[Hit] = []
+    left_out: list[Hit] = []
+    model: str = ""
+    adapter: str | None = None
+    tokens: TokenCounts = TokenCounts()
+    milliseconds: AnswerTimes = AnswerTimes()
+
+
+class Model(Record):
+    """A GGUF file, as its header describes it.
+
+    Attributes:
+        quantisation: the file type ("Q4_K - Medium", "F16", ...), "unknown" where the header does not say.
+        context_length: tokens the model was trained for.
+        memory_bytes: estimate for loading it with the current context length: weights, keys and values, buffers.
+        starter: the small model that comes with Docent.
+        in_use: the one that answers now.
+        parts: number of files of a split model.
+    """
+
+    path: str
+    name: str
+    architecture: str
+    size: int
+    quantisation: str
+    context_length: int
+    layers: int
+    parameters: int = 0
+    memory_bytes: int = 0
+    parts: int = 1
+    starter: bool = False
+    in_use: bool = False
+
+
+class Adapter(Record):
+    """A LoRA adapter in a GGUF file.
+
+    Attributes:
+        rank: of its low-rank matrices; alpha / rank is multiplied with the scale.
+        tensors: number of tensors of the base that it changes.
+        fits: whether its tensors fit the model in use; null where that was not compared.
+        in_use: chosen and switched on.
+    """
+
+    path: str
+    name: str
+    architecture: str
+    size: int
+    rank: int
+    alpha: float
+    tensors: int
+    task: str = ""
+    prompt_prefix: str = ""
+    fits: bool | None = None
+    in_use: bool = False
+
+
+class Device(Record):
+    """Something that llama.cpp can compute on: ``kind`` is cpu, gpu or accelerator."""
+
+    name: str
+    description: str
+    kind: str
+    memory_bytes: int = 0
+
+
+class Box(Record):
+    """A rectangle on a page as it is displayed (rotation applied), in fractions of its width and height.
+
+    The origin is the top left corner.
+    """
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class PageSize(Record):
+    """Width and height of a page as displayed, in points (1/72 inch), and its printed label."""
+
+    width: float
+    height: float
+    label: str
+
+
+class Word(Record):
+    """A run of characters without white space, and where it is drawn; for selecting and copying text."""
+
+    start: int
+    length: int
+    box: Box
+
+
+class Match(Record):
+    """One place where a searched text stands."""
+
+    page: int
+    start: int
+    length: int
+    boxes: list[Box]

@@ -1,0 +1,242 @@
+"""Every setting, declared once: key, type, default, limits.
+
+The dialog, the command line and the documentation read these declarations. A key that is not declared is refused. The
+file is TOML, in the platform's configuration folder; it holds only what the person changed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import tempfile
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import tomli_w
+
+from assistant_app.errors import Code, DocentError, is_disk_full
+
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """One setting.
+
+    Attributes:
+        key: ``section.name``, as in the TOML file.
+        default: its value when the person said nothing; its type is the setting's type.
+        label: its name in the window (English; translated at the edge).
+        help: one sentence on what it does.
+        choices: the allowed values of a text setting, if they are limited.
+        minimum, maximum: the limits of a number, both allowed.
+    """
+
+    key: str
+    default: Value
+    label: str
+    help: str
+    choices: tuple[str, ...] = ()
+    minimum: float = -math.inf
+    maximum: float = math.inf
+
+
+DECLARATIONS: tuple[Declaration, ...] = (
+    Declaration("model.path", "", "Model", "The GGUF file that answers. Empty: the starter model."),
+    Declaration(
+        "model.device",
+        "auto",
+        "Device",
+        "Where the model runs. Auto takes the graphics processor if this build of llama.cpp has one.",
+        choices=("auto", "cpu", "gpu"),
+    ),
+    Declaration(
+        "model.gpu_layers",
+        -1,
+        "GPU layers",
+        "How many layers go to the graphics processor. -1: all of them.",
+        minimum=-1,
+        maximum=1000,
+    ),
+    Declaration(
+        "model.context",
+        4096,
+        "Context length",
+        "How many tokens the prompt and the answer may take together. 0: what the model was trained for.",
+        minimum=0,
+        maximum=1_048_576,
+    ),
+    Declaration(
+        "model.threads",
+        0,
+        "Threads",
+        "Processor threads used for answering. 0: chosen by itself.",
+        minimum=0,
+        maximum=512,
+    ),
+    Declaration(
+        "model.unload_minutes",
+        15,
+        "Unload after",
+        "Minutes without a question after which the model leaves memory. 0: never. It comes back by itself.",
+        minimum=0,
+        maximum=1440,
+    ),
+    Declaration("adapter.path", "", "Adapter", "The LoRA adapter (GGUF) laid over the model. Empty: none."),
+    Declaration("adapter.enabled", True, "Use the adapter", "Switches the adapter on and off without forgetting it."),
+    Declaration(
+        "adapter.scale",
+        1.0,
+        "Scale",
+        "How strongly the adapter acts: 0 is the base model, 1 is as trained.",
+        minimum=0.0,
+        maximum=4.0,
+    ),
+    Declaration(
+        "answer.passages",
+        6,
+        "Passages",
+        "How many passages of the documents the model is given.",
+        minimum=1,
+        maximum=40,
+    ),
+    Declaration("answer.max_tokens", 400, "Answer length", "The longest answer, in tokens.", minimum=16, maximum=8192),
+    Declaration(
+        "answer.temperature",
+        0.0,
+        "Temperature",
+        "0 always gives the same answer; higher values vary it.",
+        minimum=0.0,
+        maximum=2.0,
+    ),
+    Declaration(
+        "window.theme",
+        "system",
+        "Appearance",
+        "Light, dark, or as the system has it.",
+        choices=("system", "light", "dark"),
+    ),
+)
+
+_BY_KEY = {declaration.key: declaration for declaration in DECLARATIONS}
+
+
+def declaration(key: str) -> Declaration:
+    """The declaration of ``key``.
+
+    Raises:
+        DocentError: ``setting_unknown``.
+    """
+    try:
+        return _BY_KEY[key]
+    except KeyError:
+        raise DocentError(Code.SETTING_UNKNOWN, key=key) from None
+
+
+def checked(key: str, value: object) -> Value:
+    """``value`` as the setting's type, within its limits.
+
+    Raises:
+        DocentError: ``setting_unknown`` or ``setting_invalid``.
+    """
+    declared = declaration(key)
+    kind = type(declared.default)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    good = type(value) is kind
+    if good and isinstance(value, str) and declared.choices:
+        good = value in declared.choices
+    if good and isinstance(value, (int, float)) and not isinstance(value, bool):
+        good = math.isfinite(value) and declared.minimum <= value <= declared.maximum
+    if not good or not isinstance(value, (str, int, float, bool)):
+        raise DocentError(Code.SETTING_INVALID, key=key, value=str(value)[:200])
+    return value
+
+
+class Settings:
+    """The settings of one installation, read from and written to one TOML file."""
+
+    def __init__(self, path: Path) -> None:
+        """Reads ``path`` if it is there.
+
+        A file that cannot be read as TOML, or holds values that are not allowed, does not stop Docent: what is good in
+        it is used, and :attr:`problems` names the rest.
+        """
+        self._path = path
+        self._values: dict[str, Value] = {}
+        self.problems: list[DocentError] = []
+        self.reload()
+
+    def reload(self) -> None:
+        """Read the file again, because another process may have changed it."""
+        self._values = {}
+        self.problems = []
+        try:
+            tree = tomllib.loads(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+            self.problems.append(DocentError(Code.SETTINGS_DAMAGED, path=str(self._path)))
+            return
+        for section, entries in tree.items():
+            named = entries if isinstance(entries, Mapping) else {"": entries}
+            for name, value in named.items():
+                key = f"{section}.{name}" if name else section
+                try:
+                    self._values[key] = checked(key, value)
+                except DocentError as problem:
+                    self.problems.append(problem)
+
+    def __getitem__(self, key: str) -> Value:
+        declared = declaration(key)
+        return self._values.get(key, declared.default)
+
+    def text(self, key: str) -> str:
+        return str(self[key])
+
+    def integer(self, key: str) -> int:
+        return int(self[key])
+
+    def number(self, key: str) -> float:
+        return float(self[key])
+
+    def flag(self, key: str) -> bool:
+        return bool(self[key])
+
+    def as_dict(self) -> dict[str, Value]:
+        """Every declared setting with its value now."""
+        return {declared.key: self[declared.key] for declared in DECLARATIONS}
+
+    def update(self, changes: Mapping[str, object]) -> None:
+        """Check ``changes``, then write them: all of them or none.
+
+        The file is read again first, so that what another process wrote is kept, and replaced in one step, so that a
+        power cut leaves the old file or the new one. A file that could not be read is kept beside as ``.damaged``.
+
+        Raises:
+            DocentError: ``setting_unknown``, ``setting_invalid``, ``disk_full`` or ``library_unwritable``.
+        """
+        good = {key: checked(key, value) for key, value in changes.items()}
+        self.reload()
+        damaged = any(problem.code is Code.SETTINGS_DAMAGED for problem in self.problems)
+        values = {**self._values, **good}
+        tree: dict[str, dict[str, Value]] = {}
+        for declared in DECLARATIONS:
+            if declared.key in values and values[declared.key] != declared.default:
+                section, name = declared.key.split(".", 1)
+                tree.setdefault(section, {})[name] = values[declared.key]
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if damaged:
+                os.replace(self._path, self._path.with_suffix(".damaged"))
+            with tempfile.NamedTemporaryFile("wb", dir=self._path.parent, prefix=".settings-", delete=False) as stream:
+                tomli_w.dump(tree, stream)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(stream.name, self._path)
+        except OSError as error:
+            code = Code.DISK_FULL if is_disk_full(error) else Code.LIBRARY_UNWRITABLE
+            raise DocentError(code, path=str(self._path)) from error
+        self._values = values

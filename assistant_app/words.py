@@ -1,0 +1,100 @@
+"""A sentence for every error code: what happened, and what to do about it.
+
+Only the edges read this: the window translates these sentences, the command line prints them. Each names facts in
+braces; the facts come from ``DocentError.details``. A fact that is missing reads "?".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePath
+
+from assistant_app.errors import Code, Detail
+
+SENTENCES: dict[Code, str] = {
+    Code.FILE_MISSING: "“{name}” is not there any more. Put it back, or remove it from the library.",
+    Code.FILE_UNREADABLE: "“{name}” may not be read. Give yourself permission to read it, then try again.",
+    Code.FOLDER_UNREADABLE: "The folder “{name}” may not be opened. Give yourself permission to open it, then try again.",
+    Code.FOLDER_WITHOUT_DOCUMENTS: "There is no PDF in the folder “{name}”.",
+    Code.FILE_EMPTY: "“{name}” is empty: it has no bytes. Get it again from where it came from.",
+    Code.FILE_NAME_UNSUPPORTED: "The name of “{name}” is not valid UTF-8. Rename the file, then add it again.",
+    Code.FILE_VANISHED: "“{name}” vanished or changed while it was read. Add it again.",
+    Code.NOT_A_PDF: "“{name}” is not a PDF, whatever its name says. Docent reads PDF files.",
+    Code.PDF_DAMAGED: "“{name}” is damaged and could not be repaired. Get it again from where it came from.",
+    Code.PDF_WITHOUT_PAGES: "“{name}” is a PDF without pages.",
+    Code.PASSWORD_NEEDED: "“{name}” is protected by a password. Enter it to add the document.",
+    Code.PASSWORD_WRONG: "The password does not open “{name}”. Try another one.",
+    Code.ENCRYPTION_UNSUPPORTED: "“{name}” is encrypted in a way that Docent cannot open. Save it without encryption.",
+    Code.NO_TEXT: "“{name}” is a scan: its pages are pictures without text, so nothing in it can be found. "
+    "Run it through text recognition (OCR), then add it again.",
+    Code.SOME_PAGES_WITHOUT_TEXT: "{count} of the {pages} pages of “{name}” have no text (pictures or scans); the others can be searched.",
+    Code.SOME_PAGES_UNREADABLE: "{count} of the {pages} pages of “{name}” could not be read; the others can be searched.",
+    Code.TOO_LARGE: "“{name}” is too large for Docent ({limit}).",
+    Code.READER_TIMEOUT: "“{name}” took longer than {seconds} seconds to read and was stopped. It may be damaged.",
+    Code.READER_MEMORY: "“{name}” needs more memory to read than a document may have and was stopped. It may be damaged.",
+    Code.READER_CRASHED: "“{name}” made the PDF reader crash; nothing else was affected. It may be damaged.",
+    Code.PAGE_OUT_OF_RANGE: "“{name}” has no page {page}.",
+    Code.DOCUMENT_UNKNOWN: "“{name}” is not in the library.",
+    Code.LIBRARY_IN_USE: "The library is open in another Docent. Close that one, or use it.",
+    Code.LIBRARY_DAMAGED: "The library's file is damaged ({path}). “docent doctor --repair” tries to mend it.",
+    Code.LIBRARY_NEWER: "The library was written by a newer Docent. Update this one to open it.",
+    Code.LIBRARY_EMPTY: "There is no document to look in yet. Add one first.",
+    Code.LIBRARY_UNWRITABLE: "Docent may not write to “{path}”. Give yourself permission to write there, or choose another folder with --home.",
+    Code.COLLECTION_UNKNOWN: "There is no collection named “{collection}”.",
+    Code.DISK_FULL: "The disk is full. Nothing that was there is lost; make room, then try again.",
+    Code.EMBEDDER_MISSING: "The embedding model is not installed. Install Docent again.",
+    Code.EMBEDDER_DAMAGED: "The embedding model's file is not the published one. Install Docent again.",
+    Code.MODEL_MISSING: "The model file “{path}” is not there. Choose another model in the settings.",
+    Code.MODEL_UNREADABLE: "The model file “{name}” may not be read. Give yourself permission to read it.",
+    Code.MODEL_NOT_GGUF: "“{name}” is not a GGUF file. Docent runs models in the GGUF format.",
+    Code.MODEL_TRUNCATED: "“{name}” is cut off: {missing_bytes} bytes are missing. Download it again.",
+    Code.MODEL_DAMAGED: "“{name}” is damaged: its header makes no sense. Download it again.",
+    Code.MODEL_ARCHITECTURE_UNKNOWN: "“{name}” has the architecture “{architecture}”, which this llama.cpp does not know. Choose another model, or update Docent.",
+    Code.MODEL_IS_ADAPTER: "“{name}” is an adapter, not a model. Choose it on the adapters page.",
+    Code.MODEL_CANNOT_CHAT: "“{name}” cannot answer questions: it is not a chat model. Choose an “instruct” or “chat” model.",
+    Code.MODEL_TOO_LARGE: "“{name}” needs about {needed_gib} GiB of memory and this computer has {available_gib} GiB. Choose a smaller model, a stronger quantisation, or a shorter context.",
+    Code.MODEL_PART_MISSING: "“{name}” is one part of a split model, and the part “{part}” is missing beside it. Put all {parts} parts into one folder.",
+    Code.MODEL_LOAD_FAILED: "“{name}” could not be loaded: llama.cpp said “{said}”.",
+    Code.CONTEXT_TOO_SMALL: "The question does not fit: it needs {needed} tokens and the context length is {context}. Raise the context length in the settings, or ask a shorter question.",
+    Code.GENERATION_FAILED: "The model stopped with an error ({said}). Ask again; if it returns, choose another model.",
+    Code.ADAPTER_MISSING: "The adapter file “{path}” is not there. Choose another adapter in the settings.",
+    Code.ADAPTER_UNREADABLE: "The adapter file “{name}” may not be read. Give yourself permission to read it.",
+    Code.ADAPTER_NOT_GGUF: "“{name}” is not a GGUF file. Docent loads LoRA adapters in the GGUF format.",
+    Code.ADAPTER_NOT_LORA: "“{name}” is a GGUF file but not a LoRA adapter.",
+    Code.ADAPTER_TRUNCATED: "The adapter “{name}” is cut off: {missing_bytes} bytes are missing. Download it again.",
+    Code.ADAPTER_DAMAGED: "The adapter “{name}” is damaged: its header makes no sense. Download it again.",
+    Code.ADAPTER_WRONG_ARCHITECTURE: "The adapter “{name}” is for the architecture “{adapter_architecture}”; the model is “{model_architecture}”. Choose the model it was trained on.",
+    Code.ADAPTER_WRONG_BASE: "The adapter “{name}” was trained on another model: its tensor “{tensor}” does not fit. Choose the model it was trained on.",
+    Code.ADAPTER_LOAD_FAILED: "The adapter “{name}” could not be loaded: llama.cpp said “{said}”.",
+    Code.SETTING_UNKNOWN: "There is no setting named “{key}”.",
+    Code.SETTING_INVALID: "“{value}” is not allowed for the setting “{key}”; the default is used.",
+    Code.SETTINGS_DAMAGED: "The settings file could not be read ({path}); the defaults are used, and the file is kept.",
+    Code.QUESTION_EMPTY: "The question is empty.",
+    Code.BATCH_INVALID: "Line {line} of the batch file is not an object with “id” and “question”.",
+    Code.ENGINE_DIED: "The engine stopped unexpectedly and was started again. Your documents are safe; ask again.",
+    Code.ENGINE_MISSPOKE: "The engine answered something that makes no sense and was started again ({said}). Please report this.",
+    Code.CANCELLED: "Stopped.",
+    Code.INTERNAL: "Something went wrong inside Docent ({said}). Nothing is lost; please report this with the log file.",
+}
+
+
+class _Facts(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def sentence(code: str, details: Mapping[str, Detail] | None = None, template: str | None = None) -> str:
+    """The sentence for ``code`` with the facts of ``details`` in it.
+
+    Args:
+        code: an error code; an unknown one (from a newer engine) gets the general sentence.
+        details: the facts; ``{name}`` is made of ``path`` where it is not given.
+        template: a translation of the sentence, to be used instead of the English one.
+    """
+    facts = _Facts(details or {})
+    if "path" in facts and "name" not in facts:
+        facts["name"] = PurePath(str(facts["path"])).name
+    if code not in SENTENCES:
+        facts["said"] = code
+        code = Code.INTERNAL
+    return (template or SENTENCES[Code(code)]).format_map(facts)
