@@ -231,12 +231,23 @@ class Settings:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             if damaged:
                 os.replace(self._path, self._path.with_suffix(".damaged"))
-            with tempfile.NamedTemporaryFile("wb", dir=self._path.parent, prefix=".settings-", delete=False) as stream:
-                tomli_w.dump(tree, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            os.replace(stream.name, self._path)
+            self._replace(tomli_w.dumps(tree))
         except OSError as error:
             code = Code.DISK_FULL if is_disk_full(error) else Code.LIBRARY_UNWRITABLE
             raise DocentError(code, path=str(self._path)) from error
         self._values = values
+
+    def _replace(self, content: str) -> None:
+        """Write the whole file anew; where that fails the old one stands, and nothing half-written is left."""
+        stream = tempfile.NamedTemporaryFile(  # noqa: SIM115 -- closed below, and kept under another name
+            "wb", dir=self._path.parent, prefix=".settings-", delete=False
+        )
+        try:
+            with stream:
+                stream.write(content.encode())
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(stream.name, self._path)
+        except OSError:
+            os.unlink(stream.name)
+            raise

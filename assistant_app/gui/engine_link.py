@@ -32,6 +32,9 @@ class Failure(msgspec.Struct, frozen=True):
     details: dict[str, Detail] = {}
 
 
+CLOSED = Failure(Code.ENGINE_DIED, {"how": "closed"})
+
+
 class Job(QObject):
     """One request under way. Exactly one of ``finished`` and ``failed`` comes, once, as the last signal.
 
@@ -72,6 +75,7 @@ class EngineLink(QObject):
         self._is_ready = False
         self._closing = False
         self._last_words: Failure | None = None
+        self._stays_down = False
         self._quick_deaths = 0
         self._uptime = QTimer(self, singleShot=True, interval=FASTEST_DEATH_MS)
         self._uptime.timeout.connect(self._survived)
@@ -93,6 +97,11 @@ class EngineLink(QObject):
         return self._is_ready
 
     @property
+    def is_down(self) -> bool:
+        """Whether the engine does not run, and will not be started before the next :meth:`request`."""
+        return self._process.state() == QProcess.ProcessState.NotRunning and not self._restart.isActive()
+
+    @property
     def process_id(self) -> int:
         """The engine's process id; 0 while it does not run."""
         return int(self._process.processId())
@@ -102,29 +111,39 @@ class EngineLink(QObject):
         if self._process.state() == QProcess.ProcessState.NotRunning and not self._closing:
             self._buffer.clear()
             self._last_words = None
+            self._stays_down = False
             self._uptime.start()
             self._process.start(self._command[0], self._command[1:])
 
     def request(self, request: messages.Message) -> Job:
         """Send ``request`` (its ``job`` is set here) and return the job to listen to.
 
-        Signals come from the event loop, never from within this call. An engine that is down is started again.
+        Signals come from the event loop, never from within this call. An engine that is down is started again; after
+        :meth:`close` the job fails.
         """
-        job = Job(next(self._numbers), self)
-        self._jobs[job.number] = job
-        line = wire.encode(msgspec.structs.replace(request, job=job.number))
-        if self._is_ready:
+        number = next(self._numbers)
+        line = wire.encode(msgspec.structs.replace(request, job=number))
+        job = self._jobs[number] = Job(number, self)
+        if self._closing:
+            QTimer.singleShot(0, self, self._fail_all)
+        elif self._is_ready:
             self._process.write(line)
         else:
             self._unsent.append(line)
-            if self._process.state() == QProcess.ProcessState.NotRunning and not self._restart.isActive():
+            if self.is_down:
                 self._quick_deaths = 0
                 self._restart.start()
         return job
 
     def cancel(self, job: Job) -> None:
-        if job.number in self._jobs and self._is_ready:
-            self._process.write(wire.encode(messages.Cancel(target=job.number)))
+        """See :meth:`Job.cancel`."""
+        if job.number not in self._jobs:
+            return
+        line = wire.encode(messages.Cancel(target=job.number))
+        if self._is_ready:
+            self._process.write(line)
+        else:
+            self._unsent.append(line)
 
     def close(self, wait_ms: int = 5_000) -> None:
         """Close the engine's stdin, which ends it, and wait; past ``wait_ms`` it is killed."""
@@ -139,18 +158,27 @@ class EngineLink(QObject):
     # ------------------------------------------------------------ the pipe
 
     def _read(self) -> None:
-        self._buffer += self._process.readAllStandardOutput().data()
-        *lines, rest = self._buffer.split(b"\n")
-        self._buffer = bytearray(rest)
-        for line in lines:
-            try:
-                event = wire.decode_event(bytes(line))
-            except DocentError as problem:
-                self._misspoke(problem)
-                return
-            self._dispatch(event)
+        fresh = self._process.readAllStandardOutput().data()
+        if self._last_words is not None:
+            return  # it is about to end: nothing that it says now is to be trusted
+        self._buffer += fresh
+        if b"\n" in fresh:  # a long line arrives in many pieces, and is looked at once
+            *lines, rest = self._buffer.split(b"\n")
+            self._buffer = rest
+            for line in lines:
+                self._take(bytes(line))
         if len(self._buffer) > wire.LONGEST_LINE:
             self._misspoke(DocentError(Code.ENGINE_MISSPOKE, said="a line without end"))
+
+    def _take(self, line: bytes) -> None:
+        if self._last_words is not None:
+            return
+        try:
+            event = wire.decode_event(line)
+        except DocentError as problem:
+            self._misspoke(problem)
+            return
+        self._dispatch(event)
 
     def _dispatch(self, event: messages.Event) -> None:
         if isinstance(event, messages.Ready):
@@ -167,6 +195,7 @@ class EngineLink(QObject):
         if job is None:
             if event.job == 0 and isinstance(event, messages.Failed):
                 self._last_words = Failure(event.code, event.details)
+                self._stays_down = True
             elif event.job == 0:
                 self.event_without_job.emit(event)
             return
@@ -182,6 +211,7 @@ class EngineLink(QObject):
 
     def _misspoke(self, problem: DocentError) -> None:
         self._last_words = Failure(problem.code, problem.details)
+        self._buffer.clear()
         self._process.kill()
 
     # ------------------------------------------------------------ death
@@ -203,16 +233,19 @@ class EngineLink(QObject):
         self._uptime.stop()
         self._is_ready = False
         self._unsent.clear()
+        self._fail_all(failure)
+        if self._closing:
+            return
+        self._quick_deaths = self._quick_deaths + 1 if quick else 0
+        if self._quick_deaths < DEATHS_IN_A_ROW and not self._stays_down:
+            self._restart.start()
+        self.died.emit(failure)
+
+    def _fail_all(self, failure: Failure = CLOSED) -> None:
         jobs, self._jobs = self._jobs, {}
         for job in jobs.values():
             job.failed.emit(failure)
             job.deleteLater()
-        if self._closing:
-            return
-        self._quick_deaths = self._quick_deaths + 1 if quick else 0
-        self.died.emit(failure)
-        if self._quick_deaths < DEATHS_IN_A_ROW and self._last_words is None:
-            self._restart.start()
 
 
 def engine_command(home: str | None) -> list[str]:

@@ -121,8 +121,8 @@ class Answer(Record):
     left_out: list[Hit] = []
     model: str = ""
     adapter: str | None = None
-    tokens: TokenCounts = TokenCounts()
-    milliseconds: AnswerTimes = AnswerTimes()
+    tokens: TokenCounts = msgspec.field(default_factory=TokenCounts)
+    milliseconds: AnswerTimes = msgspec.field(default_factory=AnswerTimes)
 
 
 class Model(Record):

@@ -1,0 +1,124 @@
+"""A question becomes a cited answer, or an honest "not in your documents"."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from assistant_app.answering import prompts
+from assistant_app.answering.citations import Cited, PageText, cite
+from assistant_app.answering.thinking import ThinkingFilter
+from assistant_app.library.retrieval import Found
+from assistant_app.models.chat_model import ChatModel
+from assistant_app.protocol.records import Answer, AnswerTimes, TokenCounts
+
+LEAST_SIMILARITY = 0.3
+"""Cosine under which the best passage is about something else. Questions on the documents' subjects reached 0.44 and
+more (misspelt ones included), questions on other subjects 0.12 at most (66 and 5 questions, all-MiniLM-L6-v2)."""
+
+NEAREST = 3
+"""Hits that are offered where nothing was found."""
+
+_SAYS_NOT_FOUND = re.compile(
+    r"\b(not|n't|no)\b.{0,40}\b(in|from|by)\b.{0,12}\b(documents?|sources?|text|context|passages?)\b", re.IGNORECASE
+)
+
+
+class Written(NamedTuple):
+    """An answer with what is not part of it: the model's notes, and whether it was stopped."""
+
+    answer: Answer
+    thinking: str
+    stopped: bool
+
+
+def is_about(question: str, found: Found) -> bool:
+    """Whether the best passages are about the question at all.
+
+    A question that names a number or a code (an invoice, a paragraph) is about a passage in which it stands, however
+    far the vectors are.
+    """
+    if not found.hits:
+        return False
+    if max(hit.similarity or 0.0 for hit in found.hits) >= LEAST_SIMILARITY:
+        return True
+    codes = re.findall(r"\b\w*\d\w*\b", question)
+    return any(code.casefold() in hit.text.casefold() for code in codes for hit in found.hits)
+
+
+def not_found(question: str, found: Found, began: float, **of_model: str | None) -> Answer:
+    """The answer that says that the documents do not hold it, with the nearest passages."""
+    return Answer(
+        question=question,
+        answer=prompts.NOT_FOUND,
+        found=False,
+        nearest=found.hits[:NEAREST],
+        model=of_model.get("model") or "",
+        adapter=of_model.get("adapter"),
+        milliseconds=AnswerTimes(retrieve=found.milliseconds["total"], total=_since(began)),
+    )
+
+
+def write(
+    question: str,
+    found: Found,
+    model: ChatModel,
+    page_text: PageText,
+    *,
+    began: float,
+    adapter: str | None,
+    max_tokens: int,
+    temperature: float,
+    on_text: Callable[[str, bool], None],
+    cancelled: Callable[[], bool],
+) -> Written:
+    """Let ``model`` answer from the passages of ``found``.
+
+    Args:
+        began: ``time.perf_counter()`` when the question came; the answer's times count from it.
+        on_text: gets each piece as it is written, and whether it is thinking.
+        cancelled: true ends the answer; what stands is kept.
+
+    Raises:
+        DocentError: ``context_too_small`` or ``generation_failed``.
+    """
+    sources, left_out = prompts.fitting(model, question, found.hits, max_tokens)
+    split = ThinkingFilter(on_text)
+    before = time.perf_counter()
+    generated = model.generate(
+        prompts.messages(question, sources),
+        max_tokens=max_tokens,
+        temperature=temperature,
+        on_text=split.feed,
+        cancelled=cancelled,
+    )
+    split.end()
+    text = split.answer.strip()
+    says_not_found = len(text) < 200 and bool(_SAYS_NOT_FOUND.search(text))
+    holds = bool(text) and not says_not_found
+    cited = cite(text, sources, page_text) if holds else Cited(text or prompts.NOT_FOUND, [], [])
+    first = generated.first_token_seconds
+    answer = Answer(
+        question=question,
+        answer=prompts.NOT_FOUND if says_not_found else cited.text,
+        found=holds,
+        citations=cited.citations,
+        unsupported=cited.unsupported,
+        nearest=[] if holds else found.hits[:NEAREST],
+        left_out=left_out,
+        model=model.name,
+        adapter=adapter,
+        tokens=TokenCounts(prompt=generated.prompt_tokens, completion=generated.completion_tokens),
+        milliseconds=AnswerTimes(
+            retrieve=found.milliseconds["total"],
+            first_token=None if first is None else round((before - began + first) * 1000, 1),
+            total=_since(began),
+        ),
+    )
+    return Written(answer, split.thinking.strip(), generated.stopped)
+
+
+def _since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 1)

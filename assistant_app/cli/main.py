@@ -1,0 +1,319 @@
+"""The command line: a contract that scripts rely on (docs/architecture.md).
+
+Exit status: 0 done, 1 some of it failed (each failure named), 2 wrong usage, 3 the library is in use.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+import assistant_app
+from assistant_app.cli import output
+from assistant_app.errors import Code, DocentError
+from assistant_app.paths import Paths
+from assistant_app.protocol.records import Answer, Document
+
+if TYPE_CHECKING:
+    from assistant_app.engine.service import Service
+
+DONE, SOME_FAILED, WRONG_USAGE, IN_USE = 0, 1, 2, 3
+
+_BAD_USAGE = {Code.QUESTION_EMPTY, Code.BATCH_INVALID}
+_NOT_DONE = ("failed", "skipped")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of every command."""
+    parser = argparse.ArgumentParser(
+        prog="docent",
+        description="Ask your documents. Without a command, opens the window.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--home", metavar="DIR", help="keep everything in DIR instead of the platform's folders")
+    parser.add_argument("--version", action="version", version=f"docent {assistant_app.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[..., int], words: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=words, description=words, allow_abbrev=False)
+        made.set_defaults(run=run)
+        made.add_argument("--json", action="store_true", help="print one JSON object on stdout and nothing else")
+        return made
+
+    made = command("index", _index, "Add files or folders to the library.")
+    made.add_argument("paths", nargs="+", metavar="PATH")
+    made.add_argument("--collection", metavar="NAME", help="put them into this collection too")
+    made.add_argument("--password-stdin", action="store_true", help="read the password of protected files from stdin")
+
+    command("documents", _documents, "List every document with its status and reason.")
+
+    made = command("remove", _remove, "Take documents out of the library; the files stay.")
+    made.add_argument("paths", nargs="+", metavar="PATH")
+
+    made = command("search", _search, "Find passages.")
+    made.add_argument("question", nargs="?", metavar="QUESTION")
+    made.add_argument("--top", type=_count, default=10, metavar="N", help="how many passages (10)")
+    made.add_argument("--collection", metavar="NAME", help="look only in this collection")
+    made.add_argument("--batch", metavar="FILE", help="questions from a file of JSON lines, - for stdin")
+
+    made = command("ask", _ask, "Answer a question from the documents, with citations.")
+    made.add_argument("question", nargs="?", metavar="QUESTION")
+    made.add_argument("paths", nargs="*", metavar="PATH", help="add these and look only there")
+    made.add_argument("--collection", metavar="NAME", help="look only in this collection")
+    made.add_argument("--model", metavar="FILE", help="answer with this GGUF file")
+    made.add_argument("--adapter", metavar="NAME|FILE|none", help="answer with this LoRA adapter, or with none")
+    made.add_argument("--batch", metavar="FILE", help="questions from a file of JSON lines, - for stdin")
+
+    for name, run, words in (
+        ("models", _models, "List models, show what a file's header says, choose the one that answers."),
+        ("adapters", _adapters, "List adapters, show what a file's header says, choose the one in use."),
+    ):
+        made = command(name, run, words)
+        made.add_argument("verb", choices=("list", "info", "use"))
+        made.add_argument("name", nargs="?", metavar="NAME|FILE", help="starter: the model that comes with Docent")
+
+    made = command("doctor", _doctor, "Versions, devices, offline state, integrity of the library.")
+    made.add_argument("--repair", action="store_true", help="make the vectors agree with the catalogue")
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command; returns the exit status."""
+    parser = build_parser()
+    try:
+        options = parser.parse_args(arguments)
+        _check(parser, options)
+    except SystemExit as stop:  # argparse's own way to end: 0 after --help, 2 for wrong usage
+        return int(stop.code or 0)
+    try:
+        return int(options.run(options))
+    except DocentError as error:
+        output.failure(error, options.json)
+        if error.code is Code.LIBRARY_IN_USE:
+            return IN_USE
+        return WRONG_USAGE if error.code in _BAD_USAGE else SOME_FAILED
+    except KeyboardInterrupt:
+        output.problem(Code.CANCELLED)
+        return SOME_FAILED
+    except BrokenPipeError:  # the reader of stdout has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return SOME_FAILED
+
+
+def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    if options.command in ("search", "ask") and (options.question is None) == (options.batch is None):
+        if options.command == "ask" and options.batch and options.question:
+            # `ask --batch FILE PATH...`: the first positional is a path, not a question.
+            options.paths, options.question = [options.question, *options.paths], None
+            return
+        parser.error("give a question, or --batch FILE")
+    if options.command in ("models", "adapters") and options.verb == "use" and options.name is None:
+        parser.error(f"name the one to use: docent {options.command} use NAME|FILE")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 1000:
+        raise argparse.ArgumentTypeError("must be from 1 to 1000")
+    return number
+
+
+def _open(options: argparse.Namespace) -> Service:
+    from assistant_app.engine.service import Service
+
+    service = Service(Paths.resolve(options.home))
+    for problem in service.settings.problems:
+        output.problem(problem.code, problem.details)
+    return service
+
+
+# ------------------------------------------------------------ the library
+
+
+def _index(options: argparse.Namespace) -> int:
+    progress = output.Progress()
+    with _open(options) as service:
+        service.mend(progress.mending)
+        documents = service.index(
+            options.paths, collection=options.collection, passwords=_passwords(options), report=progress
+        )
+    progress.end()
+    if options.json:
+        output.json_line(
+            {
+                "documents": documents,
+                "pages": sum(document.pages for document in documents),
+                "passages": sum(document.passages for document in documents),
+                "seconds": round(sum(document.seconds for document in documents), 3),
+            }
+        )
+    return SOME_FAILED if _some_failed(options.paths, documents) else DONE
+
+
+def _passwords(options: argparse.Namespace) -> dict[str, str]:
+    if not options.password_stdin:
+        return {}
+    from assistant_app.documents.files import offered_files
+
+    password = sys.stdin.readline().rstrip("\r\n")
+    return {offered.path: password for offered in offered_files(options.paths)}
+
+
+def _some_failed(paths: Sequence[str], documents: Sequence[Document]) -> bool:
+    """Whether a file that was named, not found in a folder, ended failed or skipped; or a folder could not be read."""
+    named = {os.path.abspath(os.path.expanduser(path)) for path in paths}
+    return any(document.status in _NOT_DONE and document.path in named for document in documents) or any(
+        document.reason == Code.FOLDER_UNREADABLE for document in documents
+    )
+
+
+def _documents(options: argparse.Namespace) -> int:
+    with _open(options) as service:
+        documents = service.documents()
+    output.json_line({"documents": documents}) if options.json else output.documents(documents)
+    return DONE
+
+
+def _remove(options: argparse.Namespace) -> int:
+    with _open(options) as service:
+        documents = service.remove(options.paths)
+    output.json_line({"documents": documents}) if options.json else output.documents(documents)
+    return DONE
+
+
+# ------------------------------------------------------------ questions
+
+
+def _search(options: argparse.Namespace) -> int:
+    with _open(options) as service:
+
+        def one(question: str) -> dict[str, object]:
+            found = service.search(question, top=options.top, collection=options.collection)
+            return {"question": question, "hits": found.hits, "milliseconds": found.milliseconds}
+
+        if options.batch:
+            return _batch(options.batch, one)
+        if options.json:
+            output.json_line(one(options.question))
+        else:
+            output.hits(service.search(options.question, top=options.top, collection=options.collection).hits)
+    return DONE
+
+
+def _ask(options: argparse.Namespace) -> int:
+    progress = output.Progress()
+    with _open(options) as service:
+        paths = _added(service, options, progress) if options.paths else None
+
+        def one(question: str) -> Answer:
+            written = service.ask(
+                question,
+                paths=paths,
+                collection=options.collection,
+                model=options.model,
+                adapter=options.adapter,
+                report=progress,
+            )
+            progress.end()
+            return written.answer
+
+        if options.batch:
+            return _batch(options.batch, lambda question: msgspec.structs.asdict(one(question)))
+        answer = one(options.question)
+    output.json_line(answer) if options.json else output.answer(answer)
+    return DONE
+
+
+def _added(service: Service, options: argparse.Namespace, progress: output.Progress) -> list[str]:
+    """Add the files that a question names; the paths of those that can be searched.
+
+    Raises:
+        DocentError: why the first of them cannot, where none can.
+    """
+    documents = service.index(options.paths, report=progress)
+    progress.end()
+    usable = [document.path for document in documents if document.passages]
+    if not usable:
+        for document in documents:
+            if document.reason is not None:
+                raise DocentError(Code(document.reason), **{"path": document.path, **document.details})
+        raise DocentError(Code.LIBRARY_EMPTY)
+    return usable
+
+
+def _batch(file: str, one: Callable[[str], dict[str, object]]) -> int:
+    """Answer every line of a batch file with a line of the same id; a line that fails says why."""
+    status = DONE
+    for number, line in _lines(file):
+        identity: object = None
+        try:
+            entry = msgspec.json.decode(line)
+            if not isinstance(entry, dict) or "id" not in entry or not isinstance(entry.get("question"), str):
+                raise DocentError(Code.BATCH_INVALID, line=number)
+            identity = entry["id"]
+            output.json_line({"id": identity, **one(entry["question"])})
+        except (DocentError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            reason = error if isinstance(error, DocentError) else DocentError(Code.BATCH_INVALID, line=number)
+            output.problem(reason.code, reason.details)
+            output.json_line({"id": identity, "error": reason.code.value, "details": reason.details})
+            status = SOME_FAILED
+    return status
+
+
+def _lines(file: str) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file that hold anything, with their numbers.
+
+    Raises:
+        DocentError: ``file_missing`` or ``file_unreadable``.
+    """
+    try:
+        stream = sys.stdin.buffer if file == "-" else open(file, "rb")  # noqa: SIM115  # closed by the with below
+    except FileNotFoundError:
+        raise DocentError(Code.FILE_MISSING, path=file) from None
+    except OSError as error:
+        raise DocentError(Code.FILE_UNREADABLE, path=file) from error
+    with stream:
+        for number, line in enumerate(stream, start=1):
+            if line.strip():
+                yield number, line
+
+
+# ------------------------------------------------------------ models, adapters, health
+
+
+def _models(options: argparse.Namespace) -> int:
+    with _open(options) as service:
+        if options.verb == "use":
+            found = service.use_model(options.name)
+        elif options.verb == "info":
+            found = [service.inspect_model(options.name or service.models.chosen_path())]
+        else:
+            found = service.list_models()
+    output.json_line({"models": found}) if options.json else output.models(found)
+    return DONE
+
+
+def _adapters(options: argparse.Namespace) -> int:
+    with _open(options) as service:
+        if options.verb == "use":
+            found = service.use_adapter(options.name)
+        elif options.verb == "info" and options.name:
+            found = [service.inspect_adapter(options.name)]
+        else:
+            found = service.list_adapters()
+            if options.verb == "info":
+                found = [adapter for adapter in found if adapter.in_use]
+    output.json_line({"adapters": found}) if options.json else output.adapters(found)
+    return DONE
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    with _open(options) as service:
+        report = service.examine(repair=options.repair)
+    output.json_line(report) if options.json else output.report(report)
+    return DONE if report["ok"] else SOME_FAILED

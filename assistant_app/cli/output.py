@@ -1,0 +1,158 @@
+"""What the command line prints: one JSON object on stdout, or words; progress and problems always go to stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import PurePath
+
+import msgspec
+
+from assistant_app.errors import Detail, DocentError
+from assistant_app.protocol.messages import DocumentDone, Event, IndexProgress, ModelLoading
+from assistant_app.protocol.records import Adapter, Answer, Document, Hit, Model
+from assistant_app.words import sentence
+
+
+def json_line(value: object) -> None:
+    """Print ``value`` (records and plain values) as one line of JSON."""
+    sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def words(text: str = "") -> None:
+    """Print ``text`` for people; what their terminal cannot show is replaced."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding))
+
+
+def problem(code: str, details: Mapping[str, Detail] | None = None) -> None:
+    """Print an error's sentence to stderr."""
+    encoding = sys.stderr.encoding or "utf-8"
+    print(sentence(code, details).encode(encoding, "replace").decode(encoding), file=sys.stderr)
+
+
+def failure(error: DocentError, as_json: bool) -> None:
+    """Say why a command failed: the sentence to stderr and, for scripts, the code to stdout."""
+    problem(error.code, error.details)
+    if as_json:
+        json_line({"error": error.code.value, "details": error.details})
+
+
+class Progress:
+    """Progress on stderr: one line that is written over on a terminal, otherwise one line a file."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._width = 0
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, IndexProgress) and self._live:
+            self._over(_indexing(event))
+        elif isinstance(event, ModelLoading) and self._live:
+            self._over(f"Loading {event.name} {event.fraction:.0%}")
+        elif isinstance(event, DocumentDone):
+            self._over("")
+            document = event.document
+            name = PurePath(document.path).name
+            line = f"{document.status}: {name}, {document.pages} pages, {document.passages} passages"
+            print(line if document.reason is None else f"{document.status}: ", end="", file=sys.stderr)
+            if document.reason is None:
+                print(file=sys.stderr)
+            else:
+                problem(document.reason, {"path": document.path, **document.details})
+
+    def mending(self, done: int, total: int) -> None:
+        """Passages that are embedded again."""
+        if self._live and total:
+            self._over(f"Mending the library: {done} of {total} passages")
+
+    def end(self) -> None:
+        """Clear the line."""
+        self._over("")
+
+    def _over(self, line: str) -> None:
+        if self._live:
+            print(f"\r{line:<{self._width}}", end="\r" if not line else "", file=sys.stderr, flush=True)
+            self._width = len(line)
+
+
+def _indexing(event: IndexProgress) -> str:
+    parts = [f"{event.files_done + 1} of {event.files_total}: {event.stage} {PurePath(event.path).name}"]
+    if event.pages_total:
+        parts.append(f"page {event.pages_done} of {event.pages_total}")
+    if event.pages_per_second:
+        parts.append(f"{event.pages_per_second:.0f} pages/s")
+    if event.seconds_left is not None:
+        parts.append(f"{event.seconds_left:.0f} s left")
+    return ", ".join(parts)[:110]
+
+
+def documents(found: Sequence[Document]) -> None:
+    """A table of documents, with the reason of each that is not whole."""
+    for document in found:
+        words(f"{document.status:<9} {document.pages:>5} pages  {document.path}")
+        if document.reason is not None:
+            words(f"{'':<9} {sentence(document.reason, {'path': document.path, **document.details})}")
+    words(f"{len(found)} documents")
+
+
+def hits(found: Sequence[Hit]) -> None:
+    """Ranked passages with where they stand."""
+    for hit in found:
+        words(f"{hit.rank}. {PurePath(hit.path).name}, page {hit.page_label}")
+        words(f"   {' '.join(hit.text.split())}")
+
+
+def answer(given: Answer) -> None:
+    """An answer with its citations."""
+    words(given.answer)
+    words()
+    for citation in given.citations:
+        mark = "verified" if citation.verified else "not verified"
+        found = "" if citation.given_by == "model" else ", found by search"
+        words(f"[{citation.number}] {PurePath(citation.path).name}, page {citation.page} ({mark}{found})")
+        words(f"    “{' '.join(citation.quote.split())}”")
+    for unsupported in given.unsupported:
+        words(f"No quote supports: {unsupported}")
+    if given.nearest:
+        words("Nearest passages:")
+        hits(given.nearest)
+
+
+def models(found: Sequence[Model]) -> None:
+    """Models, the one in use marked."""
+    for model in found:
+        words(f"{'*' if model.in_use else ' '} {model.name}{' (starter)' if model.starter else ''}")
+        words(
+            f"    {model.architecture}, {model.quantisation}, context {model.context_length}, "
+            f"{model.size / 1e6:.0f} MB, about {model.memory_bytes / 2**30:.1f} GiB of memory"
+        )
+        words(f"    {model.path}")
+
+
+def adapters(found: Sequence[Adapter]) -> None:
+    """Adapters, the one in use marked."""
+    for adapter in found:
+        fits = {True: "fits the model", False: "does not fit the model", None: ""}[adapter.fits]
+        words(f"{'*' if adapter.in_use else ' '} {adapter.name}: rank {adapter.rank}, alpha {adapter.alpha:g}, {fits}")
+        words(f"    {adapter.path}")
+    if not found:
+        words("No adapters.")
+
+
+def report(value: object, indent: int = 0) -> None:
+    """A nested object as indented words."""
+    if isinstance(value, Mapping):
+        for key, entry in value.items():
+            if isinstance(entry, (Mapping, list)) and entry:
+                words(f"{'  ' * indent}{key}:")
+                report(entry, indent + 1)
+            else:
+                words(f"{'  ' * indent}{key}: {'none' if entry in (None, [], {}) else entry}")
+    elif isinstance(value, list):
+        for entry in value:
+            if isinstance(entry, Mapping):
+                words(f"{'  ' * indent}- " + ", ".join(f"{key} {item}" for key, item in entry.items()))
+            else:
+                words(f"{'  ' * indent}- {entry}")

@@ -1,0 +1,88 @@
+"""Which files are meant by the paths that a person gave: named ones, and those of folders that are PDFs."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from assistant_app.errors import Code
+from assistant_app.protocol.records import Document, DocumentStatus
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A file to be tried, or one whose outcome is clear already. ``named``: given by name, not found in a folder."""
+
+    path: str
+    size: int = 0
+    named: bool = True
+    is_file: bool = True
+    outcome: Document | None = None
+
+
+def offered_files(paths: Sequence[str]) -> Iterator[Offered]:
+    """Every file meant by ``paths``, once each, in the order given; nothing is opened but to see what it is."""
+    seen: set[str] = set()
+    for given in paths:
+        path = os.path.abspath(os.path.expanduser(given))
+        for offered in _folder(path) if os.path.isdir(path) else [_named(path)]:
+            if offered.path not in seen:
+                seen.add(offered.path)
+                yield offered
+
+
+def _failed(
+    path: str, code: Code, *, named: bool = True, is_file: bool = True, status: DocumentStatus = "failed"
+) -> Offered:
+    shown = path.encode("utf-8", "replace").decode("utf-8")
+    outcome = Document(path=shown, status=status, reason=code.value, details={"path": shown})
+    return Offered(path=shown, named=named, is_file=is_file, outcome=outcome)
+
+
+def _named(path: str) -> Offered:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return _failed(path, Code.FILE_NAME_UNSUPPORTED, is_file=False)
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return _failed(path, Code.FILE_MISSING, is_file=False)
+    except OSError:
+        return _failed(path, Code.FILE_UNREADABLE)
+    if not stat.S_ISREG(found.st_mode):  # a pipe or a device could be read without end
+        return _failed(path, Code.NOT_A_PDF, is_file=False, status="skipped")
+    return Offered(path=path, size=found.st_size)
+
+
+def _folder(path: str) -> Iterator[Offered]:
+    """Every file below a folder, one that is no PDF as skipped; hidden ones and links to folders are left out."""
+    problems: list[OSError] = []
+    offered = 0
+    for folder, folders, names in os.walk(path, onerror=problems.append):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if name.startswith("."):
+                continue
+            file = _named(os.path.join(folder, name))
+            offered += 1
+            if file.outcome is None and not _looks_like_pdf(file.path):
+                yield _failed(file.path, Code.NOT_A_PDF, named=False, is_file=False, status="skipped")
+            else:
+                yield Offered(file.path, file.size, named=False, is_file=file.is_file, outcome=file.outcome)
+    for problem in problems:
+        yield _failed(str(problem.filename or path), Code.FOLDER_UNREADABLE, is_file=False)
+    if not offered and not problems:
+        yield _failed(path, Code.FOLDER_WITHOUT_DOCUMENTS, is_file=False, status="skipped")
+
+
+def _looks_like_pdf(path: str) -> bool:
+    if path.lower().endswith(".pdf"):
+        return True
+    try:
+        with open(path, "rb") as stream:
+            return b"%PDF-" in stream.read(1024)
+    except OSError:
+        return True  # tried, and then named in the ledger with its reason

@@ -1,0 +1,240 @@
+"""The readers of an engine: one process for indexing and one for viewing, replaced when they die or must be killed.
+
+This is the only door to a PDF. Every failure is a ``DocentError`` whose details name the path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+from assistant_app.documents import reader_protocol as protocol
+from assistant_app.documents.reader_process import ReaderProcess
+from assistant_app.documents.reader_protocol import PageText
+from assistant_app.errors import Code, DocentError
+from assistant_app.protocol.records import Box, Match, PageSize, Word
+
+__all__ = ["PageText", "ReaderPool"]
+
+MEMORY_BYTES = 2 * 1024**3
+PAGE_SECONDS = 20.0
+MAX_KILLS = 3
+MAX_MATCHES = 5_000
+FILES_PER_READER = 200
+"""An indexing reader is replaced after so many files: what their parsing left behind must not pile up."""
+
+_FIND_PAGES = 64
+_FATAL = (Code.READER_TIMEOUT, Code.READER_MEMORY, Code.READER_CRASHED)
+
+AnswerType = TypeVar("AnswerType", bound=protocol.Line)
+
+
+class ReaderPool:
+    """Reads, draws and searches PDFs in limited processes. Thread-safe.
+
+    Indexing (:meth:`read`) and viewing (everything else) do not wait for each other.
+    """
+
+    def __init__(self, *, memory_bytes: int = MEMORY_BYTES, page_seconds: float = PAGE_SECONDS) -> None:
+        """No process is started yet.
+
+        Args:
+            memory_bytes: address space a reader may have (not on Windows).
+            page_seconds: how long a reader may take for opening a file, and then for each page.
+        """
+        self._memory_bytes = memory_bytes
+        self._page_seconds = page_seconds
+        self._lock = threading.Lock()
+        self._viewing_lock = threading.Lock()
+        self._viewer: ReaderProcess | None = None
+        self._idle_indexer: ReaderProcess | None = None
+        self._running: set[ReaderProcess] = set()
+        self._closed = False
+
+    def __enter__(self) -> ReaderPool:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # ------------------------------------------------------------ indexing
+
+    def read(self, path: str, password: str | None = None) -> Iterator[PageText]:
+        """The text of every page, in order; the reader runs ahead of the caller.
+
+        A page that kills its reader, or is killed at its deadline, is yielded with its ``error``. Closing the iterator
+        early ends the reading.
+
+        Raises:
+            DocentError: for the whole file, also after the first pages: what is wrong with it, or ``reader_timeout``,
+                ``reader_memory`` or ``reader_crashed`` where :data:`MAX_KILLS` of its pages ended a reader.
+        """
+        with _naming(path):
+            first, total, stamp = 1, 0, ""
+            for kills in range(1, MAX_KILLS + 1):
+                try:
+                    with contextlib.closing(self._read_from(path, password, first)) as answers:
+                        for answer in answers:
+                            if isinstance(answer, PageText):
+                                first = answer.page + 1
+                                yield answer
+                            elif stamp not in ("", answer.stamp):
+                                raise DocentError(Code.FILE_VANISHED)
+                            else:
+                                total, stamp = answer.pages, answer.stamp
+                    return
+                except DocentError as error:
+                    if error.code not in _FATAL or not total or kills == MAX_KILLS:
+                        raise
+                    yield PageText(page=first, label=str(first), text="", pages=total, error=error.code.value)
+                    first += 1
+                    if first > total:
+                        return
+
+    def _read_from(
+        self, path: str, password: str | None, first: int
+    ) -> Generator[protocol.ReadStarted | PageText, None, None]:
+        reader = self._take_indexer()
+        well_behaved = False
+        try:
+            reader.send(protocol.Read(path=path, password=password, first=first))
+            while isinstance(answer := reader.answer(self._page_seconds), protocol.ReadStarted | PageText):
+                yield answer
+            well_behaved = isinstance(answer, protocol.ReadDone)
+            if not well_behaved:
+                raise DocentError(Code.READER_CRASHED)
+        except DocentError as error:
+            well_behaved = error.code not in _FATAL
+            raise
+        finally:
+            self._put_back(reader, well_behaved)
+
+    def _take_indexer(self) -> ReaderProcess:
+        with self._lock:
+            reader, self._idle_indexer = self._idle_indexer, None
+        if reader is not None and not reader.is_alive:
+            self._discard(reader)
+            reader = None
+        return reader or self._start()
+
+    def _put_back(self, reader: ReaderProcess, well_behaved: bool) -> None:
+        with self._lock:
+            keep = (
+                well_behaved and not self._closed and self._idle_indexer is None and reader.requests < FILES_PER_READER
+            )
+            if keep:
+                self._idle_indexer = reader
+        if not keep:
+            self._discard(reader)
+
+    # ------------------------------------------------------------ viewing
+
+    def open(self, path: str, password: str | None = None) -> tuple[list[PageSize], bool]:
+        """Sizes and labels of all pages, and whether the text has positions (boxes)."""
+        opened = self._view(protocol.Open(path=path, password=password), protocol.Opened)
+        return opened.pages, opened.boxes
+
+    def draw(self, path: str, page: int, width: int, password: str | None = None) -> tuple[int, int, bytes]:
+        """A page as ``(width, height, PNG)`` in pixels; at most 6,000 each way, so it may be less wide than asked."""
+        drawn = self._view(protocol.Draw(path=path, password=password, page=page, width=width), protocol.Drawn)
+        return drawn.width, drawn.height, drawn.png
+
+    def locate(self, path: str, page: int, start: int, length: int, password: str | None = None) -> list[Box]:
+        """One box a line for ``length`` code points from ``start`` of the page's text; none without positions."""
+        request = protocol.Locate(path=path, password=password, page=page, start=start, length=length)
+        return self._view(request, protocol.Located).boxes
+
+    def words(self, path: str, page: int, password: str | None = None) -> tuple[str, list[Word]]:
+        """A page's text and where its words are; no words without positions."""
+        listed = self._view(protocol.ListWords(path=path, password=password, page=page), protocol.WordsListed)
+        return listed.text, listed.words
+
+    def find(self, path: str, text: str, password: str | None = None) -> Iterator[tuple[int, int, list[Match]]]:
+        """Search page after page: ``(pages done, pages in all, matches on the pages since)``.
+
+        Other viewing requests get their turn in between. Ends early, with pages left, after :data:`MAX_MATCHES`. A page
+        that ends its reader is passed over; closing the iterator ends the search.
+
+        Raises:
+            DocentError: as :meth:`read`.
+        """
+        with _naming(path):
+            page, most, kills, count, total = 1, _FIND_PAGES, 0, 0, 0
+            while (page <= total or not total) and count < MAX_MATCHES:
+                try:
+                    request = protocol.Find(path=path, password=password, text=text, first=page, most=most)
+                    found = self._view(request, protocol.Found)
+                except DocentError as error:
+                    kills += 1
+                    if error.code not in _FATAL or not total or kills >= MAX_KILLS:
+                        raise
+                    # Go on page by page: the one that fails alone is passed over.
+                    page, most = (page + 1, _FIND_PAGES) if most == 1 else (page, 1)
+                    continue
+                page, total, count = found.next_page, found.pages, count + len(found.matches)
+                yield page - 1, total, found.matches
+
+    def _view(self, request: protocol.AnyRequest, expected: type[AnswerType]) -> AnswerType:
+        with _naming(request.path), self._viewing_lock:
+            if self._viewer is not None and not self._viewer.is_alive:
+                self._discard(self._viewer)
+                self._viewer = None
+            if self._viewer is None:
+                self._viewer = self._start()
+            try:
+                self._viewer.send(request)
+                answer = self._viewer.answer(self._page_seconds)
+                if not isinstance(answer, expected):
+                    raise DocentError(Code.READER_CRASHED)
+                return answer
+            except DocentError as error:
+                if error.code in _FATAL:
+                    self._discard(self._viewer)
+                    self._viewer = None
+                raise
+
+    # ------------------------------------------------------------ processes
+
+    def close(self) -> None:
+        """End every reader; what is still asked of one fails with ``cancelled``. A closed pool starts no more."""
+        with self._lock:
+            self._closed = True
+            readers = list(self._running)
+            self._running.clear()
+        for reader in readers:
+            reader.kill()
+
+    def _start(self) -> ReaderProcess:
+        reader = ReaderProcess(self._memory_bytes)
+        with self._lock:
+            if not self._closed:
+                self._running.add(reader)
+                return reader
+        reader.kill()
+        raise DocentError(Code.CANCELLED)
+
+    def _discard(self, reader: ReaderProcess) -> None:
+        with self._lock:
+            self._running.discard(reader)
+        reader.kill()
+
+
+@contextlib.contextmanager
+def _naming(path: str) -> Iterator[None]:
+    """Put the path into every error; refuse one that cannot be written as JSON."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError as error:
+        readable = str(Path(path)).encode("utf-8", "replace").decode()
+        raise DocentError(Code.FILE_NAME_UNSUPPORTED, path=readable) from error
+    try:
+        yield
+    except DocentError as error:
+        error.details.setdefault("path", path)
+        raise

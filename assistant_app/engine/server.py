@@ -1,0 +1,252 @@
+"""The engine process: requests come in on stdin, events go out on stdout, one JSON line each.
+
+Work runs in lanes, one thread each, so that a page is drawn while an answer streams and a folder is indexed. Within a
+lane jobs wait for each other. The engine ends when its stdin closes, whatever it is doing.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import logging.handlers
+import os
+import queue
+import sys
+import threading
+from collections.abc import Callable
+
+import msgspec
+
+import assistant_app
+from assistant_app.engine.service import Service
+from assistant_app.errors import Code, DocentError, is_disk_full
+from assistant_app.models.chat_model import devices
+from assistant_app.paths import Paths
+from assistant_app.protocol import messages, wire
+
+LANES: dict[type[messages.Message], str] = {
+    messages.IndexDocuments: "library",
+    messages.RemoveDocuments: "library",
+    messages.Ask: "answer",
+    messages.OpenDocument: "view",
+    messages.DrawPage: "view",
+    messages.LocateText: "view",
+    messages.ReadPage: "view",
+    messages.FindText: "find",
+}
+"""Everything else is quick and shares the lane "desk"."""
+
+LAST_SECONDS = 5.0
+"""How long the engine tidies up after its stdin closed; then it just ends. The library is whole at any time."""
+
+log = logging.getLogger("docent.engine")
+
+
+class _Cancelled(threading.Event):
+    """Set when a job is to stop."""
+
+
+class Server:
+    """Answers requests with a :class:`Service`."""
+
+    def __init__(self, service: Service, write: Callable[[bytes], None]) -> None:
+        self._service = service
+        self._write = write
+        self._writing = threading.Lock()
+        self._jobs: dict[int, _Cancelled] = {}
+        self._lanes: dict[str, queue.SimpleQueue[messages.Request]] = {}
+
+    def send(self, event: messages.Event) -> None:
+        """Write one event. Called from every lane."""
+        line = wire.encode(event)
+        with self._writing:
+            self._write(line)
+
+    def take(self, line: bytes) -> None:
+        """Accept one request; returns at once."""
+        try:
+            request = wire.decode_request(line)
+        except DocentError as problem:
+            log.error("a request that makes no sense: %s", problem)
+            self.send(messages.Failed(job=0, code=problem.code, details=problem.details))
+            return
+        if isinstance(request, messages.Cancel):
+            job = self._jobs.get(request.target)
+            if job is not None:
+                job.set()
+            return
+        self._jobs[request.job] = _Cancelled()
+        lane = LANES.get(type(request), "desk")
+        if lane not in self._lanes:
+            self._lanes[lane] = queue.SimpleQueue()
+            threading.Thread(target=self._work, args=(self._lanes[lane],), name=lane, daemon=True).start()
+        self._lanes[lane].put(request)
+
+    def cancel_all(self) -> None:
+        """Ask every job to stop."""
+        for job in list(self._jobs.values()):
+            job.set()
+
+    def _work(self, requests: queue.SimpleQueue[messages.Request]) -> None:
+        while True:
+            request = requests.get()
+            job = self._jobs[request.job]
+            try:
+                if job.is_set():
+                    raise DocentError(Code.CANCELLED)
+                event: messages.Event = self._do(request, job.is_set)
+            except DocentError as problem:
+                event = messages.Failed(code=problem.code, details=problem.details)
+            except Exception as error:  # the boundary of a job: a fault in one must not end the others
+                log.exception("job %s failed", type(request).__name__)
+                code = Code.DISK_FULL if is_disk_full(error) else Code.INTERNAL
+                event = messages.Failed(code=code, details={"said": type(error).__name__})
+            del self._jobs[request.job]
+            self.send(msgspec.structs.replace(event, job=request.job))
+
+    def _do(self, request: messages.Request, cancelled: Callable[[], bool]) -> messages.Event:
+        service = self._service
+
+        def report(event: messages.Event) -> None:
+            self.send(msgspec.structs.replace(event, job=request.job))
+
+        match request:
+            case messages.ListDocuments():
+                return messages.Documents(documents=service.documents())
+            case messages.IndexDocuments(paths=paths, collection=collection, passwords=passwords):
+                return self._index(paths, collection, passwords, report, cancelled)
+            case messages.RemoveDocuments(paths=paths):
+                return messages.Removed(documents=service.remove(paths))
+            case messages.Ask():
+                written = service.ask(
+                    request.question,
+                    paths=request.paths,
+                    collection=request.collection,
+                    adapter=request.adapter,
+                    report=report,
+                    cancelled=cancelled,
+                )
+                return messages.Answered(answer=written.answer, thinking=written.thinking, stopped=written.stopped)
+            case messages.OpenDocument(path=path, password=password):
+                pages, boxes = service.open_document(path, password)
+                return messages.DocumentOpened(path=path, pages=pages, boxes=boxes)
+            case messages.DrawPage(path=path, page=page, width=asked):
+                width, height, png = service.draw_page(path, page, asked)
+                return messages.PageDrawn(path=path, page=page, width=width, height=height, png=png)
+            case messages.LocateText(path=path, page=page, start=start, length=length):
+                located = service.locate_text(path, page, start, length)
+                return messages.TextLocated(path=path, page=page, boxes=located)
+            case messages.ReadPage(path=path, page=page):
+                text, words = service.read_page(path, page)
+                return messages.PageRead(path=path, page=page, text=text, words=words)
+            case messages.FindText(path=path, text=text):
+                return self._find(path, text, report, cancelled)
+            case messages.ListModels():
+                return messages.Models(models=service.list_models())
+            case messages.InspectModel(path=path):
+                return messages.ModelInspected(model=service.inspect_model(path))
+            case messages.UseModel(path=path):
+                return messages.Models(models=service.use_model(path))
+            case messages.ListAdapters():
+                return messages.Adapters(adapters=service.list_adapters())
+            case messages.InspectAdapter(path=path):
+                return messages.AdapterInspected(adapter=service.inspect_adapter(path))
+            case messages.UseAdapter(path=path, enabled=enabled, scale=scale):
+                return messages.Adapters(adapters=service.use_adapter(path, enabled=enabled, scale=scale))
+            case messages.ChangeSettings(values=values):
+                return messages.SettingsChanged(values=service.change_settings(values))
+            case messages.Examine():
+                return messages.Examined(report=service.examine(), devices=devices())
+            case messages.Cancel():
+                raise AssertionError("taken before it gets a lane")
+
+    def _index(
+        self,
+        paths: list[str],
+        collection: str | None,
+        passwords: dict[str, str],
+        report: Callable[[messages.Event], None],
+        cancelled: Callable[[], bool],
+    ) -> messages.Event:
+        documents = self._service.index(
+            paths, collection=collection, passwords=passwords, report=report, cancelled=cancelled
+        )
+        return messages.Indexed(documents=documents, seconds=round(sum(each.seconds for each in documents), 3))
+
+    def _find(
+        self, path: str, text: str, report: Callable[[messages.Event], None], cancelled: Callable[[], bool]
+    ) -> messages.Event:
+        done = total = 0
+        for done, total, matches in self._service.find_text(path, text):
+            if cancelled():
+                raise DocentError(Code.CANCELLED)
+            report(messages.TextFound(path=path, matches=matches, pages_done=done, pages_total=total))
+        return messages.TextFound(path=path, matches=[], pages_done=done, pages_total=total, done=True)
+
+
+def main(home: str | None) -> int:
+    """Run the engine on this process's stdin and stdout. Returns the exit status: 0, or 3 for a library in use."""
+    write = _own_stdout()
+    paths = Paths.resolve(home)
+    try:
+        paths.create()
+        _log_to(paths)
+        service = Service(paths)
+    except DocentError as problem:
+        write(wire.encode(messages.Failed(job=0, code=problem.code, details=problem.details)))
+        return 3 if problem.code is Code.LIBRARY_IN_USE else 1
+    server = Server(service, write)
+    server.send(messages.Ready(protocol=messages.PROTOCOL, version=assistant_app.__version__))
+    # The first question should not wait for the seconds that importing the embedding model's library takes.
+    threading.Thread(target=_warm_up, args=(service,), name="warm-up", daemon=True).start()
+    for line in sys.stdin.buffer:
+        server.take(line)
+    server.cancel_all()
+    tidy = threading.Thread(target=service.close, name="tidy", daemon=True)
+    tidy.start()
+    tidy.join(LAST_SECONDS)
+    logging.shutdown()
+    # Not sys.exit: that would wait for lanes in the middle of a native call.
+    os._exit(0)
+
+
+def _warm_up(service: Service) -> None:
+    try:
+        service.embedder.load()
+        service.mend()
+    except DocentError as problem:
+        log.error("warming up: %s", problem)  # the job that needs it says so to the person
+
+
+def _own_stdout() -> Callable[[bytes], None]:
+    """A writer to what stdout was; file descriptor 1 now leads to stderr.
+
+    Native libraries print to, and redirect, file descriptor 1 while they load; without this, messages get lost.
+    """
+    channel = os.dup(1)
+    os.dup2(2, 1)
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.setmode(channel, os.O_BINARY)
+
+    def write(data: bytes) -> None:
+        try:
+            while data:
+                data = data[os.write(channel, data) :]
+        except OSError:  # the window is gone: stdin closes too, and main() ends
+            log.warning("nobody listens any more")
+
+    return write
+
+
+def _log_to(paths: Paths) -> None:
+    """Log to a file of bounded size, and native crashes to one beside it. No text of documents is ever logged."""
+    handler = logging.handlers.RotatingFileHandler(
+        paths.logs / "engine.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8"
+    )
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    root = logging.getLogger("docent")
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    faulthandler.enable((paths.logs / "engine-crash.log").open("a", encoding="utf-8"))

@@ -1,0 +1,296 @@
+"""One answer in the conversation, from the first sign of life to its sources."""
+
+from __future__ import annotations
+
+import time
+from pathlib import PurePath
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
+
+from assistant_app.errors import Code
+from assistant_app.gui import phrases, style
+from assistant_app.gui.answer_text import AnswerText
+from assistant_app.gui.engine_link import Failure
+from assistant_app.gui.sources import Sources
+from assistant_app.protocol import messages
+from assistant_app.protocol.records import Answer
+
+STREAM_MS = 60
+"""Milliseconds between two layouts of a text that is being written."""
+
+_PATIENCE_SECONDS = 3
+"""After so long without a sign the time is shown, so that nobody takes waiting for standing still."""
+
+
+class AnswerView(QWidget):
+    """Give it the job's events; it shows them, and offers what can be done with the answer."""
+
+    citation_activated = Signal(object)
+    """Carries the :class:`Citation` whose chip or number was clicked."""
+
+    ask_again_requested = Signal()
+    add_requested = Signal()
+    """The library is empty and the person wants to add documents."""
+
+    grown = Signal()
+    """More text stands here than before."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._answer: Answer | None = None
+        self._pending = ""
+        self._phase_since = time.monotonic()
+        self._phase_words = ""
+        self._waiting_for_engine = False
+        self._text = AnswerText(self)
+        self._text.hide()
+        self._text.citation_clicked.connect(self._on_number)
+        self._build_waiting()
+        self._build_thinking()
+        self._build_footer()
+        self._sources: Sources | None = None
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(style.SPACE)
+        for widget in (self._waiting, self._thinking_toggle, self._thinking, self._heading, self._text, self._footer):
+            self._layout.addWidget(widget)
+        self._flush_timer = QTimer(self, interval=STREAM_MS)
+        self._flush_timer.timeout.connect(self._flush)
+        self._clock = QTimer(self, interval=1000)
+        self._clock.timeout.connect(self._show_phase)
+
+    def _build_waiting(self) -> None:
+        self._waiting = QWidget(self)
+        self._phase = QLabel(self._waiting)
+        style.set_role(self._phase, "muted")
+        self._loading = QProgressBar(self._waiting)
+        self._loading.setTextVisible(False)
+        self._loading.setFixedWidth(240)
+        self._loading.setAccessibleName(self.tr("Loading the model"))
+        self._loading.hide()
+        layout = QVBoxLayout(self._waiting)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._phase)
+        layout.addWidget(self._loading)
+        self._waiting.hide()
+        self._heading = QLabel(self)
+        self._heading.setWordWrap(True)
+        self._heading.setTextFormat(Qt.TextFormat.PlainText)
+        self._heading.hide()
+
+    def _build_thinking(self) -> None:
+        self._thinking_toggle = QToolButton(self)
+        style.set_role(self._thinking_toggle, "quiet")
+        self._thinking_toggle.setCheckable(True)
+        self._thinking_toggle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self._thinking_toggle.setText(self.tr("Show reasoning"))
+        self._thinking_toggle.setIcon(style.icon("forward", "text_muted"))
+        self._thinking_toggle.toggled.connect(self._on_thinking_toggled)
+        self._thinking_toggle.hide()
+        self._thinking = AnswerText(self)
+        self._thinking.setAccessibleName(self.tr("The model's reasoning"))
+        self._thinking.hide()
+
+    def _build_footer(self) -> None:
+        self._footer = QWidget(self)
+        self._about = QLabel(self._footer)
+        style.set_role(self._about, "muted")
+        self._add = QPushButton(style.icon("add"), self.tr("&Add documents…"), self._footer)
+        self._add.clicked.connect(self.add_requested)
+        self._copy = QPushButton(style.icon("copy"), self.tr("Copy"), self._footer)
+        self._copy.setToolTip(self.tr("Copy the answer with its sources"))
+        self._copy.setAccessibleName(self.tr("Copy the answer with its sources"))
+        self._copy.clicked.connect(self.copy)
+        self._again = QPushButton(style.icon("refresh"), self.tr("Ask again"), self._footer)
+        self._again.clicked.connect(self.ask_again_requested)
+        layout = QHBoxLayout(self._footer)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(style.SPACE // 2)
+        for button in (self._add, self._copy, self._again):
+            style.set_role(button, "quiet")
+            button.setIconSize(QSize(16, 16))
+            layout.addWidget(button)
+        layout.addStretch(1)
+        layout.addWidget(self._about)
+        self._footer.hide()
+
+    # ------------------------------------------------------------ what happens
+
+    @property
+    def answer(self) -> Answer | None:
+        """The complete answer; null before it is there, and where it failed."""
+        return self._answer
+
+    @property
+    def text(self) -> str:
+        """The answer's words as they stand on the screen."""
+        return self._text.toPlainText()
+
+    def begin(self, waiting_for_engine: bool) -> None:
+        """Forget what was here: the question is on its way."""
+        self._answer = None
+        self._pending = ""
+        self._waiting_for_engine = waiting_for_engine
+        for field in (self._text, self._thinking):
+            field.clear()
+            field.hide()
+        if self._sources is not None:
+            self._sources.deleteLater()
+            self._sources = None
+        self._heading.hide()
+        self._footer.hide()
+        self._thinking_toggle.hide()
+        self._enter_phase(self.tr("Starting the engine…") if waiting_for_engine else self._looking())
+        self._clock.start()
+
+    def show_progress(self, event: messages.Event) -> None:
+        """Show a progress event of the job."""
+        if isinstance(event, messages.ModelLoading):
+            percent = round(100 * event.fraction)
+            self._loading.setRange(0, 100)
+            self._loading.setValue(percent)
+            self._enter_phase(self.tr("Loading {name}… {percent} %").format(name=event.name, percent=percent))
+            self._loading.show()
+        elif isinstance(event, messages.SourcesFound):
+            count = len(event.hits)
+            one = self.tr("Reading 1 passage…")
+            self._enter_phase(one if count == 1 else self.tr("Reading {count} passages…").format(count=count))
+        elif isinstance(event, messages.AnswerText):
+            self._take_text(event)
+
+    def finish(self, event: messages.Answered) -> None:
+        """Show the complete answer."""
+        self._stop_waiting()
+        answer = self._answer = event.answer
+        if event.thinking:
+            self._thinking.setPlainText(event.thinking)
+            self._thinking_toggle.show()
+            self._on_thinking_toggled(self._thinking_toggle.isChecked())
+        self._text.set_answer(answer.answer, {citation.number: citation for citation in answer.citations})
+        self._text.setVisible(bool(answer.answer))
+        if event.stopped:
+            self._say(self.tr("Stopped. What was written so far:"), "muted")
+        elif not answer.found:
+            self._say(self.tr("Not found in your documents"), "heading")
+        self._sources = Sources(answer, self)
+        self._sources.citation_activated.connect(self.citation_activated)
+        self._layout.insertWidget(self._layout.indexOf(self._footer), self._sources)
+        self._about.setText(self._about_words(answer))
+        self._show_footer(copy=bool(answer.answer))
+        self._announce(self._text.toPlainText())
+
+    def fail(self, failure: Failure) -> None:
+        """Show why there is no answer; what was written stays."""
+        self._flush()
+        self._stop_waiting()
+        stopped = failure.code == Code.CANCELLED
+        sentence = phrases.failure_sentence(failure)
+        self._say(sentence, "muted" if stopped else "danger")
+        self._about.clear()
+        self._show_footer(copy=False, add=failure.code == Code.LIBRARY_EMPTY)
+        self._announce(sentence)
+
+    def copy(self) -> None:
+        """Put the answer and its sources on the clipboard, as plain text."""
+        if self._answer is not None:
+            QGuiApplication.clipboard().setText(self._as_plain_text(self._answer))
+
+    # ------------------------------------------------------------ inside
+
+    def _looking(self) -> str:
+        return self.tr("Looking in your documents…")
+
+    def engine_is_ready(self) -> None:
+        """The engine was waited for, and has begun."""
+        if self._waiting_for_engine:
+            self._waiting_for_engine = False
+            self._enter_phase(self._looking())
+
+    def _enter_phase(self, words: str) -> None:
+        self._phase_words = words
+        self._phase_since = time.monotonic()
+        self._loading.hide()
+        self._waiting.show()
+        self._show_phase()
+
+    def _show_phase(self) -> None:
+        seconds = int(time.monotonic() - self._phase_since)
+        late = f"  {seconds} s" if seconds >= _PATIENCE_SECONDS else ""
+        self._phase.setText(self._phase_words + late)
+
+    def _stop_waiting(self) -> None:
+        self._waiting_for_engine = False
+        self._clock.stop()
+        self._flush_timer.stop()
+        self._waiting.hide()
+
+    def _take_text(self, event: messages.AnswerText) -> None:
+        if event.thinking:
+            if self._thinking_toggle.isHidden():
+                self._thinking_toggle.show()
+                self._enter_phase(self.tr("Thinking…"))
+            self._thinking.append_plain(event.text)
+            return
+        if not self._waiting.isHidden():
+            self._clock.stop()
+            self._waiting.hide()
+        self._pending += event.text
+        if not self._flush_timer.isActive():
+            self._flush_timer.start()
+
+    def _flush(self) -> None:
+        if not self._pending:
+            self._flush_timer.stop()
+            return
+        text, self._pending = self._pending, ""
+        if self._text.isHidden():
+            text = text.lstrip()
+            self._text.show()
+        self._text.append_plain(text)
+        self.grown.emit()
+
+    def _on_thinking_toggled(self, on: bool) -> None:
+        self._thinking.setVisible(on)
+        self._thinking_toggle.setText(self.tr("Hide reasoning") if on else self.tr("Show reasoning"))
+        self._thinking_toggle.setIcon(style.icon("down" if on else "forward", "text_muted"))
+
+    def _on_number(self, number: int) -> None:
+        for citation in self._answer.citations if self._answer else ():
+            if citation.number == number:
+                self.citation_activated.emit(citation)
+                return
+
+    def _say(self, words: str, role: str) -> None:
+        self._heading.setText(words)
+        style.set_role(self._heading, role)
+        self._heading.show()
+
+    def _show_footer(self, *, copy: bool, add: bool = False) -> None:
+        self._add.setVisible(add)
+        self._copy.setVisible(copy)
+        self._footer.show()
+
+    def _about_words(self, answer: Answer) -> str:
+        parts = [answer.model]
+        if answer.adapter:
+            parts.append(self.tr("adapter {name}").format(name=PurePath(answer.adapter).stem))
+        if answer.milliseconds.total:
+            parts.append(self.tr("{seconds} s").format(seconds=f"{answer.milliseconds.total / 1000:.1f}"))
+        return " · ".join(part for part in parts if part)
+
+    def _as_plain_text(self, answer: Answer) -> str:
+        lines = [answer.answer.strip()]
+        if answer.citations:
+            lines += ["", self.tr("Sources:")]
+        for citation in answer.citations:
+            name = PurePath(citation.path).name
+            place = self.tr("{name}, page {page}").format(name=name, page=citation.page) if citation.page else name
+            quote = " ".join(citation.quote.split())
+            doubt = "" if citation.verified else " " + self.tr("(not verified)")
+            lines.append(f"[{citation.number}] {place}: “{quote}”{doubt}")
+        return "\n".join(lines)
+
+    def _announce(self, words: str) -> None:
+        QAccessible.updateAccessibility(QAccessibleAnnouncementEvent(self, words))

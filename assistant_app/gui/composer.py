@@ -1,0 +1,162 @@
+"""Where a question is written: the field, what it is asked of, and what answers it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QResizeEvent, QTextCursor
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from assistant_app.gui import style
+from assistant_app.gui.engine_link import EngineLink
+from assistant_app.gui.pickers import AdapterPicker, ModelPicker
+
+_MOST_LINES = 8
+
+
+class QuestionField(QPlainTextEdit):
+    """Grows with its text. Enter sends, Shift+Enter begins a new line, Up in an empty field recalls."""
+
+    sent = Signal()
+    recall_requested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setPlaceholderText(self.tr("Ask your documents…"))
+        self.setAccessibleName(self.tr("Your question"))
+        self.setTabChangesFocus(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setStyleSheet("QPlainTextEdit { border: none; background: transparent; padding: 0; }")
+        self.document().setDocumentMargin(2)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.document().documentLayout().documentSizeChanged.connect(self._fit)
+        self._fit()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Enter and Up; everything else as in any text field."""
+        is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if is_enter and not event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            self.sent.emit()
+        elif event.key() == Qt.Key.Key_Up and not self.toPlainText():
+            self.recall_requested.emit()
+        else:
+            super().keyPressEvent(event)
+
+    def canInsertFromMimeData(self, source: QMimeData) -> bool:
+        """Files that are dropped here go to the library, as everywhere on the window."""
+        return not source.hasUrls() and super().canInsertFromMimeData(source)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        # A plain text document measures its height in lines.
+        lines = min(max(round(self.document().size().height()), 1), _MOST_LINES)
+        height = lines * self.fontMetrics().lineSpacing() + 2 * round(self.document().documentMargin()) + 2
+        if self.height() != height:
+            self.setFixedHeight(height)
+
+
+class Composer(QFrame):
+    """Sends one question at a time; while an answer is written, its button stops it."""
+
+    question_sent = Signal(str)
+    stop_requested = Signal()
+    scope_cleared = Signal()
+
+    def __init__(self, link: EngineLink, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        style.set_role(self, "composer")
+        self._last = ""
+        self._answering = False
+        self.field = QuestionField(self)
+        self.model_picker = ModelPicker(link, self)
+        self.adapter_picker = AdapterPicker(link, self)
+        self._scope = QPushButton(self)
+        self._scope.setIcon(style.icon("document", "accent"))
+        style.set_role(self._scope, "chip")
+        self._scope.setToolTip(self.tr("Ask all documents again"))
+        self._scope.hide()
+        self._button = QPushButton(self)
+        self._button.setIconSize(QSize(20, 20))
+        self._button.setFixedSize(36, 36)
+        self._build()
+        self.field.installEventFilter(self)
+        self.field.sent.connect(self._send)
+        self.field.recall_requested.connect(self._recall)
+        self.field.textChanged.connect(self._show_button)
+        self._button.clicked.connect(self._on_button)
+        self._scope.clicked.connect(self.scope_cleared)
+        self.set_answering(False)
+
+    def _build(self) -> None:
+        below = QHBoxLayout()
+        below.setSpacing(style.SPACE // 2)
+        below.addWidget(self.model_picker)
+        below.addWidget(self.adapter_picker)
+        below.addStretch(1)
+        below.addWidget(self._button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 10, style.SPACE, style.SPACE)
+        layout.setSpacing(style.SPACE)
+        layout.addWidget(self._scope, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(self.field)
+        layout.addLayout(below)
+
+    # ------------------------------------------------------------ for the conversation
+
+    def set_answering(self, on: bool) -> None:
+        """While an answer is written the button stops it, and Enter waits."""
+        self._answering = on
+        self._show_button()
+
+    def set_scope(self, count: int) -> None:
+        """Say that only ``count`` chosen documents are asked; 0 for all."""
+        one = self.tr("Only in: 1 document")
+        words = one if count == 1 else self.tr("Only in: {count} documents").format(count=count)
+        self._scope.setText(words + "  ×")
+        self._scope.setAccessibleName(self.tr("{scope}. Ask all documents again").format(scope=words))
+        self._scope.setVisible(count > 0)
+
+    @property
+    def scope_text(self) -> str:
+        return "" if self._scope.isHidden() else self._scope.text()
+
+    def remember(self, question: str) -> None:
+        """The question that Up recalls."""
+        self._last = question
+
+    # ------------------------------------------------------------ inside
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The frame around the field shows its focus."""
+        if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
+            style.set_role(self, "composer-focused" if event.type() == QEvent.Type.FocusIn else "composer")
+        return super().eventFilter(watched, event)
+
+    def _show_button(self) -> None:
+        name = "stop" if self._answering else "send"
+        words = self.tr("Stop the answer (Esc)") if self._answering else self.tr("Send the question (Enter)")
+        style.set_role(self._button, "round" if self._answering else "round-primary")
+        enabled = self._answering or bool(self.field.toPlainText().strip())
+        self._button.setIcon(style.icon(name, "text" if self._answering else "on_accent"))
+        self._button.setEnabled(enabled)
+        self._button.setToolTip(words)
+        self._button.setAccessibleName(words)
+
+    def _on_button(self) -> None:
+        if self._answering:
+            self.stop_requested.emit()
+        else:
+            self._send()
+
+    def _send(self) -> None:
+        question = self.field.toPlainText().strip()
+        if question and not self._answering:
+            self.remember(question)
+            self.field.clear()
+            self.question_sent.emit(question)
+
+    def _recall(self) -> None:
+        self.field.setPlainText(self._last)
+        self.field.moveCursor(QTextCursor.MoveOperation.End)

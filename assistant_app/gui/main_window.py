@@ -1,0 +1,344 @@
+"""The window: three panes side by side, which talk to each other only through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QFileDialog,
+    QLabel,
+    QMainWindow,
+    QMessageBox,
+    QSplitter,
+    QVBoxLayout,
+    QWidget,
+)
+
+import assistant_app
+from assistant_app import paths as places
+from assistant_app.errors import Code, DocentError
+from assistant_app.gui import drops, phrases, style
+from assistant_app.gui.conversation_pane import ConversationPane
+from assistant_app.gui.engine_link import EngineLink, Failure
+from assistant_app.gui.library_pane import LibraryPane
+from assistant_app.gui.menus import Menus
+from assistant_app.gui.notice import Notice
+from assistant_app.protocol.records import Citation
+from assistant_app.settings import Settings
+
+if TYPE_CHECKING:
+    from assistant_app.gui.settings_dialog import SettingsDialog
+    from assistant_app.gui.viewer_pane import ViewerPane
+
+_FIRST_SIZE = QSize(1280, 800)
+_LIBRARY_WIDTH, _VIEWER_WIDTH = 288, 560
+_CLOSING_MS = 3_000
+
+
+class MainWindow(QMainWindow):
+    """Composes the panes. The engine is started by whoever made ``link``, after the window is on the screen."""
+
+    left = Signal()
+    """The window is closed and what it still had to say to the engine is said."""
+
+    def __init__(self, link: EngineLink, paths: places.Paths, settings: Settings) -> None:
+        super().__init__()
+        self._link = link
+        self._settings = settings
+        self._state = QSettings(str(paths.window_state), QSettings.Format.IniFormat)
+        self._viewer: ViewerPane | None = None
+        self._dialog: SettingsDialog | None = None
+        self._documents = 0
+        self._leaving = False
+        self._died_for_good = False
+        self._on_action: Callable[[], object] | None = None
+        self.setWindowTitle("Docent")
+        self._build()
+        self._connect()
+        self._restore()
+        self.drop_area = drops.DropArea(self)
+        self.drop_area.dropped.connect(self.add_paths)
+        drops.let_drops_through(self)
+        self.conversation.composer.field.setFocus()
+
+    # ------------------------------------------------------------ parts
+
+    def _build(self) -> None:
+        self.library = LibraryPane(self._link, self)
+        notice_wanted = bool(self._state.value("notices/starter", True, type=bool))
+        self.conversation = ConversationPane(self._link, starter_notice=notice_wanted, parent=self)
+        self.library.setMinimumWidth(208)
+        self.conversation.setMinimumWidth(480)
+        self.notice = Notice(self)
+        self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
+        self._splitter.setChildrenCollapsible(False)
+        self._splitter.setHandleWidth(1)
+        self._splitter.addWidget(self.library)
+        self._splitter.addWidget(self.conversation)
+        self._splitter.setStretchFactor(1, 1)
+        centre = QWidget(self)
+        layout = QVBoxLayout(centre)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.notice)
+        layout.addWidget(self._splitter, 1)
+        self.setCentralWidget(centre)
+        self._counts = QLabel(self)
+        self._engine_state = QLabel(self.tr("Starting the engine…"), self)
+        for label in (self._counts, self._engine_state):
+            style.set_role(label, "muted")
+            label.setContentsMargins(2 * style.SPACE, 0, 2 * style.SPACE, 0)
+        self.statusBar().addWidget(self._counts)
+        self.statusBar().addPermanentWidget(self._engine_state)
+        self.statusBar().setSizeGripEnabled(False)
+        self.menus = Menus(self)
+
+    def _connect(self) -> None:
+        library, conversation, menus = self.library, self.conversation, self.menus
+        library.open_requested.connect(self.open_document)
+        library.selection_changed.connect(conversation.set_scope)
+        library.counts_changed.connect(self._on_counts)
+        conversation.asked.connect(library.send_removal)
+        conversation.scope_cleared.connect(library.clear_selection)
+        conversation.citation_activated.connect(self.show_citation)
+        conversation.settings_requested.connect(self.open_settings)
+        conversation.notice_dismissed.connect(lambda: self._state.setValue("notices/starter", False))
+        for pane in (library, conversation):
+            pane.trouble.connect(self.tell_trouble)
+        for source in (library, menus):
+            source.add_files_requested.connect(self.choose_files)
+            source.add_folder_requested.connect(self.choose_folder)
+        conversation.add_requested.connect(self.choose_files)
+        for signal in (conversation.sample_requested, menus.sample_requested):
+            signal.connect(self.add_sample)
+        menus.new_conversation_requested.connect(conversation.clear)
+        menus.copy_answer_requested.connect(conversation.copy_last_answer)
+        menus.settings_requested.connect(self.open_settings)
+        menus.theme_chosen.connect(self._choose_theme)
+        menus.about_requested.connect(self.show_about)
+        menus.library_toggled.connect(library.setVisible)
+        menus.viewer_toggled.connect(self._show_viewer)
+        menus.next_pane_requested.connect(self.focus_next_pane)
+        menus.show_theme(self._settings.text("window.theme"))
+        self._link.ready.connect(self._on_ready)
+        self._link.died.connect(self._on_died)
+        self.notice.action_triggered.connect(self._act)
+
+    # ------------------------------------------------------------ documents
+
+    def add_paths(self, paths: Sequence[str]) -> None:
+        """Add files and folders to the library."""
+        if paths:
+            self.library.add(paths)
+
+    def choose_files(self) -> None:
+        """Let the person choose files to add."""
+        dialog = self._file_dialog(self.tr("Add files"))
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setNameFilters([self.tr("PDF documents (*.pdf *.PDF)"), self.tr("All files (*)")])
+        dialog.open()
+
+    def choose_folder(self) -> None:
+        """Let the person choose a folder to add."""
+        dialog = self._file_dialog(self.tr("Add a folder"))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.open()
+
+    def _file_dialog(self, title: str) -> QFileDialog:
+        dialog = QFileDialog(self, title, str(self._state.value("folders/add", str(Path.home()))))
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(lambda chosen: self._state.setValue("folders/add", str(Path(chosen[0]).parent)))
+        dialog.filesSelected.connect(self.add_paths)
+        return dialog
+
+    def add_sample(self) -> None:
+        """Add the short guide to Docent that comes with it, and show it."""
+        guide = str(places.resources() / "sample" / "docent-guide.pdf")
+        self.add_paths([guide])
+        self.open_document(guide)
+
+    # ------------------------------------------------------------ the viewer
+
+    @property
+    def viewer(self) -> ViewerPane | None:
+        """The right pane; null before anything was opened."""
+        return self._viewer
+
+    def open_document(self, path: str) -> None:
+        """Show a document at its first page."""
+        self._show_viewer(True).show_document(path)
+
+    def show_citation(self, citation: Citation) -> None:
+        """Show the page of ``citation`` with its quote highlighted."""
+        self._show_viewer(True).show_citation(citation)
+
+    def _show_viewer(self, on: bool) -> ViewerPane:
+        viewer = self._viewer
+        if viewer is None:
+            from assistant_app.gui.viewer_pane import ViewerPane  # the window starts sooner without it
+
+            viewer = self._viewer = ViewerPane(self._link, self)
+            viewer.setMinimumWidth(280)
+            viewer.hide()
+            self._splitter.addWidget(viewer)
+            drops.let_drops_through(viewer)
+        if on and viewer.isHidden():
+            left, middle = self._splitter.sizes()[:2]
+            wanted = self._state.value("window/viewer", _VIEWER_WIDTH, type=int)
+            width = min(wanted if isinstance(wanted, int) else _VIEWER_WIDTH, max(middle - 480, middle // 2))
+            viewer.show()
+            self._splitter.setSizes([left, middle - width, width])
+        elif not on and not viewer.isHidden():
+            self._state.setValue("window/viewer", viewer.width())
+            viewer.hide()
+        self.menus.show_viewer(on)
+        return viewer
+
+    # ------------------------------------------------------------ settings, theme, about
+
+    def open_settings(self, page: str = "models") -> None:
+        """Open the settings at ``page``: models, adapters or general."""
+        if self._dialog is None:
+            from assistant_app.gui.settings_dialog import SettingsDialog  # the window starts sooner without it
+
+            self._dialog = SettingsDialog(self._link, self._settings, self)
+            self._dialog.model_changed.connect(self._refresh_pickers)
+            self._dialog.adapter_changed.connect(self._refresh_pickers)
+            self._dialog.theme_changed.connect(self._on_theme)
+        self._dialog.show_page(page)
+        self._dialog.open()
+
+    def _refresh_pickers(self) -> None:
+        composer = self.conversation.composer
+        self._settings.reload()
+        composer.adapter_picker.scale = self._settings.number("adapter.scale")
+        composer.model_picker.refresh()
+        composer.adapter_picker.refresh()
+
+    def _choose_theme(self, theme: str) -> None:
+        self._on_theme(theme)
+        try:
+            self._settings.update({"window.theme": theme})
+        except DocentError as error:
+            self.tell_trouble(phrases.reason_sentence(error.code, error.details))
+
+    def _on_theme(self, theme: str) -> None:
+        app = QApplication.instance()
+        if isinstance(app, QApplication):
+            style.apply(app, theme)
+        self.menus.show_theme(theme)
+
+    def show_about(self) -> None:
+        """Say what this is."""
+        text = self.tr("Docent {version}").format(version=assistant_app.__version__)
+        box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("About Docent"), text, parent=self)
+        box.setIconPixmap(style.icon("docent").pixmap(QSize(64, 64), self.devicePixelRatioF()))
+        box.setInformativeText(
+            self.tr("Answers from your documents, with the page they come from. Nothing leaves this computer.")
+        )
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.open()
+
+    # ------------------------------------------------------------ what the person is told
+
+    def tell_trouble(self, sentence: str) -> None:
+        """Show a sentence about something that no pane can show in its place."""
+        self._tell(sentence, "warning")
+
+    def _tell(
+        self, sentence: str, kind: str, action: str = "", does: Callable[[], object] | None = None, seconds: float = 0.0
+    ) -> None:
+        self._on_action = does
+        self.notice.say(sentence, kind, action, seconds)
+
+    def _act(self) -> None:
+        if self._on_action is not None:
+            self._on_action()
+
+    def offer(self, sentence: str, action: str, does: Callable[[], object]) -> None:
+        """Show a sentence with one thing to do about it."""
+        self._tell(sentence, "warning", action, does)
+
+    def _on_ready(self) -> None:
+        self._engine_state.setText(self.tr("Ready"))
+        if self._died_for_good:
+            self._died_for_good = False
+            self.notice.close_notice()
+        self.library.refresh()
+        self._refresh_pickers()
+
+    def _on_died(self, failure: Failure) -> None:
+        if not self._link.is_down:
+            self._engine_state.setText(self.tr("Starting the engine again…"))
+            self._tell(phrases.failure_sentence(failure), "warning", seconds=20)
+            return
+        self._died_for_good = True
+        self._engine_state.setText(self.tr("The engine does not run"))
+        sentence = phrases.failure_sentence(failure)
+        if failure.code == Code.ENGINE_DIED:
+            sentence = self.tr("The engine stops again and again. Start it again, or restart the computer.")
+        self._tell(sentence, "danger", self.tr("Start a&gain"), self._link.start)
+
+    def _on_counts(self, documents: int, pages: int, reading: bool) -> None:
+        one = self.tr("1 document · {pages} pages")
+        words = one if documents == 1 else self.tr("{documents} documents · {pages} pages")
+        self._counts.setText(words.format(documents=documents, pages=pages) if documents else "")
+        self.conversation.welcome.set_documents(documents, reading=reading)
+
+    # ------------------------------------------------------------ focus, size, end
+
+    def focus_next_pane(self, backwards: bool = False) -> None:
+        """Move the keyboard to the next pane that is on the screen."""
+        panes: list[QWidget] = [self.library, self.conversation]
+        if self._viewer is not None:
+            panes.append(self._viewer)
+        shown = [pane for pane in panes if pane.isVisible()]
+        now = QApplication.focusWidget()
+        at = next((number for number, pane in enumerate(shown) if now is not None and pane.isAncestorOf(now)), -1)
+        target = shown[(at + (-1 if backwards else 1)) % len(shown)]
+        if target is self.conversation:
+            self.conversation.composer.field.setFocus(Qt.FocusReason.TabFocusReason)
+        elif target is self.library:
+            self.library.focus_list()
+        else:
+            target.setFocus(Qt.FocusReason.TabFocusReason)
+            if not target.hasFocus():
+                target.focusNextChild()
+
+    def _restore(self) -> None:
+        geometry = self._state.value("window/geometry")
+        if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
+            self.resize(_FIRST_SIZE.boundedTo(self.screen().availableSize()))
+        wanted = self._state.value("window/library", _LIBRARY_WIDTH, type=int)
+        width = wanted if isinstance(wanted, int) else _LIBRARY_WIDTH
+        self._splitter.setSizes([width, max(self.width() - width, 360)])
+
+    def come_to_front(self) -> None:
+        """Show the window over the others, also if it was minimised."""
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
+        self.raise_()
+        self.activateWindow()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Remember sizes; a removal that could still be undone is sent before the end."""
+        self._state.setValue("window/geometry", self.saveGeometry())
+        self._state.setValue("window/library", self._splitter.sizes()[0] or _LIBRARY_WIDTH)
+        if self._viewer is not None and not self._viewer.isHidden():
+            self._state.setValue("window/viewer", self._viewer.width())
+        removal = None if self._leaving else self.library.send_removal()
+        self._leaving = True
+        if removal is None:
+            self.left.emit()
+            return
+        event.ignore()
+        self.hide()
+        removal.finished.connect(self.left)
+        removal.failed.connect(self.left)
+        QTimer.singleShot(_CLOSING_MS, self.left.emit)

@@ -1,0 +1,118 @@
+"""The menu bar and the shortcuts: what can be done in the window, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QApplication, QMainWindow, QMenu
+
+_EDITS = ("undo", "redo", "cut", "copy", "paste", "selectAll")
+
+
+class Menus(QObject):
+    """Puts the menus into ``window`` and tells what was chosen."""
+
+    add_files_requested = Signal()
+    add_folder_requested = Signal()
+    new_conversation_requested = Signal()
+    copy_answer_requested = Signal()
+    settings_requested = Signal(str)
+    theme_chosen = Signal(str)
+    library_toggled = Signal(bool)
+    viewer_toggled = Signal(bool)
+    next_pane_requested = Signal(bool)
+    """True for the pane before."""
+
+    sample_requested = Signal()
+    about_requested = Signal()
+
+    def __init__(self, window: QMainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._fill_file(window.menuBar().addMenu(self.tr("&File")))
+        self._fill_edit(window.menuBar().addMenu(self.tr("&Edit")))
+        self._fill_view(window.menuBar().addMenu(self.tr("&View")))
+        self._fill_help(window.menuBar().addMenu(self.tr("&Help")))
+
+    def show_theme(self, theme: str) -> None:
+        """Mark ``theme`` in the menu."""
+        for action in self._themes.actions():
+            action.setChecked(action.data() == theme)
+
+    def show_viewer(self, on: bool) -> None:
+        """Mark whether the viewer is on the screen."""
+        self._viewer.setChecked(on)
+
+    def _add(self, menu: QMenu, text: str, shortcut: str, slot: Callable[[], object]) -> QAction:
+        action = menu.addAction(text)
+        if shortcut:
+            action.setShortcut(QKeySequence(shortcut))
+        action.triggered.connect(lambda _checked: slot())
+        return action
+
+    def _fill_file(self, menu: QMenu) -> None:
+        self._add(menu, self.tr("&Add files…"), "Ctrl+O", self.add_files_requested.emit)
+        self._add(menu, self.tr("Add f&older…"), "Ctrl+Shift+O", self.add_folder_requested.emit)
+        menu.addSeparator()
+        self._add(menu, self.tr("&New conversation"), "Ctrl+N", self.new_conversation_requested.emit)
+        menu.addSeparator()
+        leave = self._add(menu, self.tr("&Quit"), "Ctrl+Q", self._window.close)
+        leave.setMenuRole(QAction.MenuRole.QuitRole)
+
+    def _fill_edit(self, menu: QMenu) -> None:
+        names = {
+            "undo": self.tr("&Undo"),
+            "redo": self.tr("&Redo"),
+            "cut": self.tr("Cu&t"),
+            "copy": self.tr("&Copy"),
+            "paste": self.tr("&Paste"),
+            "selectAll": self.tr("Select &all"),
+        }
+        for verb in _EDITS:
+            # No shortcut here: the fields have these themselves, and a second one would make both ambiguous.
+            menu.addAction(names[verb]).triggered.connect(lambda _checked, verb=verb: self._edit(verb))
+        menu.addSeparator()
+        self._add(menu, self.tr("Copy the last ans&wer"), "Ctrl+Shift+C", self.copy_answer_requested.emit)
+        menu.addSeparator()
+        chosen = self._add(menu, self.tr("&Settings…"), "Ctrl+,", lambda: self.settings_requested.emit("models"))
+        chosen.setMenuRole(QAction.MenuRole.PreferencesRole)
+
+    def _fill_view(self, menu: QMenu) -> None:
+        library = menu.addAction(self.tr("&Library"))
+        library.setShortcut(QKeySequence("F9"))
+        library.setCheckable(True)
+        library.setChecked(True)
+        library.toggled.connect(self.library_toggled)
+        self._viewer = menu.addAction(self.tr("&Page viewer"))
+        self._viewer.setShortcut(QKeySequence("F10"))
+        self._viewer.setCheckable(True)
+        self._viewer.triggered.connect(self.viewer_toggled)
+        menu.addSeparator()
+        self._add(menu, self.tr("&Next pane"), "F6", lambda: self.next_pane_requested.emit(False))
+        self._add(menu, self.tr("P&revious pane"), "Shift+F6", lambda: self.next_pane_requested.emit(True))
+        menu.addSeparator()
+        themes = menu.addMenu(self.tr("&Appearance"))
+        self._themes = QActionGroup(self)
+        for theme, name in (
+            ("system", self.tr("As the &system")),
+            ("light", self.tr("&Light")),
+            ("dark", self.tr("&Dark")),
+        ):
+            action = themes.addAction(name)
+            action.setCheckable(True)
+            action.setData(theme)
+            action.triggered.connect(lambda _checked, theme=theme: self.theme_chosen.emit(theme))
+            self._themes.addAction(action)
+
+    def _fill_help(self, menu: QMenu) -> None:
+        self._add(menu, self.tr("&Sample document"), "F1", self.sample_requested.emit)
+        about = self._add(menu, self.tr("&About Docent"), "", self.about_requested.emit)
+        about.setMenuRole(QAction.MenuRole.AboutRole)
+
+    def _edit(self, verb: str) -> None:
+        """Do ``verb`` in the field that has the focus, if it knows it."""
+        does = getattr(QApplication.focusWidget(), verb, None)
+        if does is not None:
+            does()

@@ -1,0 +1,93 @@
+"""One window for one library: a second start hands its files to the first and ends."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtNetwork import QLocalServer, QLocalSocket
+
+_WAIT_MS = 3_000
+_LONGEST = 4 * 1024 * 1024
+_LONGEST_SOCKET_PATH = 100
+"""Bytes: Unix allows 107 for the path of a socket."""
+
+
+def server_name(library: Path) -> str:
+    """The name under which the window of ``library`` listens; in the person's own runtime folder where there is one."""
+    name = "docent-" + hashlib.sha256(os.fsencode(os.path.realpath(library))).hexdigest()[:16]
+    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+    private = os.path.join(runtime, name)
+    fits = len(os.fsencode(private)) <= _LONGEST_SOCKET_PATH
+    return private if runtime and os.path.isdir(runtime) and fits else name
+
+
+def hand_over(name: str, files: Sequence[str]) -> bool | None:
+    """Give ``files`` to the window that listens under ``name``.
+
+    Returns:
+        whether it took them; null where no window listens.
+    """
+    socket = QLocalSocket()
+    socket.connectToServer(name)
+    if not socket.waitForConnected(_WAIT_MS):
+        return None
+    socket.write(msgspec.json.encode(list(files)) + b"\n")
+    socket.flush()
+    taken = socket.waitForReadyRead(_WAIT_MS) and socket.readAll().data() == b"ok\n"
+    socket.abort()
+    return taken
+
+
+class SingleInstance(QObject):
+    """The first window's ear for later starts."""
+
+    files_handed_over = Signal(list)
+    """Another start was tried: carries its files, often none. The window should come to the front."""
+
+    def __init__(self, name: str, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._name = name
+        self._server = QLocalServer(self)
+        self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
+        self._server.newConnection.connect(self._on_connection)
+
+    def listen(self) -> bool:
+        """Whether this is the first window from now on. A socket left behind by a crash is cleared away."""
+        if self._server.listen(self._name):
+            return True
+        probe = QLocalSocket()
+        probe.connectToServer(self._name)
+        if probe.waitForConnected(_WAIT_MS):
+            probe.abort()
+            return False
+        QLocalServer.removeServer(self._name)
+        return self._server.listen(self._name)
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _on_connection(self) -> None:
+        while (socket := self._server.nextPendingConnection()) is not None:
+            socket.readyRead.connect(lambda socket=socket: self._read(socket))
+            socket.disconnected.connect(socket.deleteLater)
+            self._read(socket)
+
+    def _read(self, socket: QLocalSocket) -> None:
+        if socket.bytesAvailable() > _LONGEST:
+            socket.abort()
+            return
+        if not socket.canReadLine():
+            return
+        try:
+            files = msgspec.json.decode(socket.readLine().data(), type=list[str])
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            socket.abort()
+            return
+        socket.write(b"ok\n")
+        socket.flush()
+        self.files_handed_over.emit(files)

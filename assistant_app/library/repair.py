@@ -1,0 +1,54 @@
+"""Vectors are made to agree with the catalogue, which is the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from assistant_app.library.catalog import Catalog
+from assistant_app.library.embedder import Embedder
+from assistant_app.library.indexing import EMBED_AT_ONCE, embedded_text, spoken_name
+from assistant_app.library.vectors import Vectors
+
+EMBEDDER = "embedder"
+"""The fact that names the embedding model the vectors came from."""
+
+
+def vectors_agree(known: Catalog, vectors: Vectors, embedder: Embedder) -> bool:
+    """Whether there are as many vectors as passages, from the embedding model in use. Quick."""
+    same_model = known.fact(EMBEDDER) in (None, embedder.identity)
+    return same_model and vectors.count() == known.counts()["passages"]
+
+
+def mend_vectors(
+    known: Catalog,
+    vectors: Vectors,
+    embedder: Embedder,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """Embed the passages without a vector, forget vectors without a passage; returns how many were embedded.
+
+    Args:
+        progress: gets passages done and to be done.
+    """
+    if known.fact(EMBEDDER) not in (None, embedder.identity):
+        vectors.clear()
+    known.remember(EMBEDDER, embedder.identity)
+    ids = known.passage_ids()
+    missing = vectors.missing(ids)
+    for first in range(0, len(missing), EMBED_AT_ONCE):
+        progress(first, len(missing))
+        _embed(known, vectors, embedder, missing[first : first + EMBED_AT_ONCE])
+    if vectors.count() != len(ids):
+        vectors.remove_all_but(ids)
+    progress(len(missing), len(missing))
+    return len(missing)
+
+
+def _embed(known: Catalog, vectors: Vectors, embedder: Embedder, ids: Sequence[int]) -> None:
+    passages = list(known.passages(ids).values())
+    embedded = embedder.embed([embedded_text(spoken_name(passage.path), passage.text) for passage in passages])
+    by_document: dict[int, list[int]] = {}
+    for place, passage in enumerate(passages):
+        by_document.setdefault(passage.document_id, []).append(place)
+    for document_id, places in by_document.items():
+        vectors.put(document_id, [passages[place].id for place in places], embedded[places])

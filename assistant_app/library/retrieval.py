@@ -1,0 +1,100 @@
+"""A question finds passages: vectors and keywords, joined by reciprocal rank fusion.
+
+Reciprocal rank fusion: Cormack, Clarke and Büttcher, SIGIR 2009. Keywords are chosen by document frequency, because
+a word that stands in most passages costs much time and says nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from assistant_app.library.catalog import Catalog
+from assistant_app.library.embedder import Embedder
+from assistant_app.library.vectors import Vectors
+from assistant_app.protocol.records import Hit
+
+CANDIDATES = 80
+"""Passages that each list contributes."""
+FUSION = 60
+"""The constant k of reciprocal rank fusion."""
+COMMON = 0.2
+"""A word that stands in more than this share of the passages is not searched for, unless all are so common."""
+
+_WORD = re.compile(r"\w+")
+
+
+class Found(NamedTuple):
+    """What a search gave: hits, best first, and what it took in milliseconds by stage."""
+
+    hits: list[Hit]
+    milliseconds: dict[str, float]
+
+
+class Retriever:
+    """Finds passages in one library."""
+
+    def __init__(self, catalog: Catalog, vectors: Vectors, embedder: Embedder) -> None:
+        self._catalog = catalog
+        self._vectors = vectors
+        self._embedder = embedder
+
+    def search(self, question: str, top: int, document_ids: Sequence[int] | None = None) -> Found:
+        """The ``top`` best passages for ``question``, in these documents or in all."""
+        began = time.perf_counter()
+        vector = self._embedder.embed([question])[0]
+        embedded = time.perf_counter()
+        by_vector = self._vectors.nearest(vector, CANDIDATES, document_ids)
+        near = time.perf_counter()
+        by_keyword = self._keywords(question, document_ids)
+        matched = time.perf_counter()
+        hits = self._fuse(by_vector, by_keyword)[:top]
+        done = time.perf_counter()
+        spans = {
+            "embed": embedded - began,
+            "vectors": near - embedded,
+            "keywords": matched - near,
+            "fuse": done - matched,
+        }
+        milliseconds = {stage: round(seconds * 1000, 2) for stage, seconds in spans.items()}
+        return Found(hits, {**milliseconds, "total": round((done - began) * 1000, 2)})
+
+    def _keywords(self, question: str, document_ids: Sequence[int] | None) -> list[int]:
+        words = list(dict.fromkeys(_WORD.findall(question.lower())))
+        known = [(count, word) for word, count in zip(words, self._catalog.frequencies(words), strict=True) if count]
+        most = COMMON * self._catalog.counts()["passages"]
+        telling = [word for count, word in known if count <= most] or [word for _, word in sorted(known)[:3]]
+        if not telling:
+            return []
+        query = " OR ".join(f'"{word}"' for word in telling)
+        return [number for number, _ in self._catalog.matching(query, CANDIDATES, document_ids)]
+
+    def _fuse(self, by_vector: Sequence[tuple[int, float]], by_keyword: Sequence[int]) -> list[Hit]:
+        vector_ranks = {number: rank for rank, (number, _) in enumerate(by_vector, start=1)}
+        keyword_ranks = {number: rank for rank, number in enumerate(by_keyword, start=1)}
+        similarities = dict(by_vector)
+        # A vector whose passage SQLite does not know (a crash between the two) drops out here.
+        passages = self._catalog.passages([*vector_ranks.keys() | keyword_ranks.keys()])
+        score = {
+            number: sum(1 / (FUSION + ranks[number]) for ranks in (vector_ranks, keyword_ranks) if number in ranks)
+            for number in passages
+        }
+        ranked = sorted(passages.values(), key=lambda passage: (-score[passage.id], passage.id))
+        return [
+            Hit(
+                rank=rank,
+                path=passage.path,
+                page=passage.page,
+                page_label=passage.label,
+                score=round(score[passage.id], 6),
+                text=passage.text,
+                start=passage.start,
+                length=passage.length,
+                vector_rank=vector_ranks.get(passage.id),
+                keyword_rank=keyword_ranks.get(passage.id),
+                similarity=similarities.get(passage.id),
+            )
+            for rank, passage in enumerate(ranked, start=1)
+        ]

@@ -1,0 +1,474 @@
+"""A language model in memory: prompt in, answer out, adapters laid over it without a reload.
+
+This talks to llama.cpp's C interface as llama_cpp binds it, not to its ``Llama`` class: that one redirects the
+process's standard streams while it loads, offers no load progress, and reserves room for the scores of a whole batch.
+"""
+
+from __future__ import annotations
+
+import codecs
+import ctypes
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import llama_cpp.llama_cpp as llama
+import msgspec
+import psutil
+
+from assistant_app.errors import Code, DocentError
+from assistant_app.models.adapters import check_adapter
+from assistant_app.models.chat_template import OPENED_THINKING, ChatMessage, ChatTemplate
+from assistant_app.models.model_files import BATCH, check_memory, inspect_model, read_chat_template
+from assistant_app.models.native import StopFlag, devices, log
+
+__all__ = ["ChatMessage", "ChatModel", "Generated", "devices"]
+
+LEAST_ANSWER = 16
+"""Tokens that must be left for the answer: with fewer, no sentence fits."""
+
+_ABORTED = 2
+"""llama_decode's return value when the abort callback said stop (llama.h)."""
+
+_THINKING = {"<think>", "</think>", "[THINK]", "[/THINK]"}
+"""Control tokens that belong to the text: they tell a reasoning model's notes from its answer."""
+
+
+class Generated(msgspec.Struct, kw_only=True):
+    """An answer, and what it took.
+
+    Attributes:
+        text: everything that was given to ``on_text``.
+        prompt_tokens: of the whole prompt; ``cached_tokens`` of them were still in memory and not read again.
+        completion_tokens: tokens of the answer.
+        first_token_seconds: from the call to the first token; null when stopped before it.
+        stopped: ``cancelled`` ended it.
+        cut: ``max_tokens`` or the end of the context ended it.
+    """
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    first_token_seconds: float | None
+    stopped: bool = False
+    cut: bool = False
+
+
+class ChatModel:
+    """One loaded model with one conversation state. Calls from several threads wait for each other."""
+
+    path: str
+    name: str
+    context: int
+    """Tokens that prompt and answer may take together."""
+
+    @classmethod
+    def load(
+        cls,
+        path: str,
+        *,
+        context: int = 4096,
+        device: str = "auto",
+        gpu_layers: int = -1,
+        threads: int = 0,
+        on_progress: Callable[[float], bool] | None = None,
+    ) -> ChatModel:
+        """Load a GGUF file after its header was checked.
+
+        Args:
+            context: tokens; 0 for what the model was trained for, which is also the most.
+            device: ``auto``, ``cpu`` or ``gpu``. Where there is no GPU, all three mean the processor. With ``auto``, a
+                model that does not fit the GPU goes to the processor.
+            gpu_layers: layers for the GPU, -1 for all.
+            threads: processor threads, 0 for one per physical core.
+            on_progress: gets a fraction from 0 to 1, and returns False to cancel.
+
+        Raises:
+            DocentError: the codes of :func:`inspect_model`, ``model_too_large``, ``model_architecture_unknown``,
+                ``model_load_failed``, ``cancelled``.
+        """
+        model = inspect_model(path, context)
+        found = [] if device == "cpu" else [each for each in devices() if each.kind == "gpu"]
+        check_memory(model, sum(each.memory_bytes for each in found))
+        layers = gpu_layers if found else 0
+        try:
+            return cls(model.path, model.name, context, layers, threads, on_progress)
+        except DocentError as problem:
+            fits_processor = device == "auto" and layers != 0 and problem.code is not Code.CANCELLED
+            if not fits_processor:
+                raise
+            check_memory(model)
+            return cls(model.path, model.name, context, 0, threads, on_progress)
+
+    def __init__(
+        self,
+        path: str,
+        name: str,
+        context: int,
+        gpu_layers: int,
+        threads: int,
+        on_progress: Callable[[float], bool] | None,
+    ) -> None:
+        """Use :meth:`load`, which checks the file first."""
+        self.path, self.name = path, name
+        self._lock = threading.RLock()
+        self._model: Any = None
+        self._context: Any = None
+        self._adapter: Any = None
+        self._adapter_state: tuple[object, ...] = ()
+        self._cached: list[int] = []
+        self._stop = StopFlag()
+        log.start()
+        try:
+            self._load(gpu_layers, on_progress)
+            self._make_context(context, threads)
+            self._make_template()
+        except BaseException:
+            self.close()
+            raise
+
+    # ------------------------------------------------------------ loading
+
+    def _load(self, gpu_layers: int, on_progress: Callable[[float], bool] | None) -> None:
+        params = llama.llama_model_default_params()
+        params.n_gpu_layers = gpu_layers
+        nothing = (ctypes.c_void_p * 1)(None)
+        if gpu_layers == 0:
+            params.devices = ctypes.cast(nothing, ctypes.c_void_p)  # not even for reading prompts
+        cancelled = False
+
+        def progress(fraction: float, _user_data: object) -> bool:
+            nonlocal cancelled
+            cancelled = on_progress is not None and not on_progress(fraction)
+            return not cancelled
+
+        callback = llama.llama_progress_callback(progress)
+        params.progress_callback = callback
+        log.clear()
+        self._model = llama.llama_model_load_from_file(os.fsencode(self.path), params)
+        if cancelled:
+            raise DocentError(Code.CANCELLED)
+        if not self._model:
+            raise self._load_failure()
+        self._vocab = llama.llama_model_get_vocab(self._model)
+
+    def _load_failure(self) -> DocentError:
+        text = log.text()
+        _, found, after = text.partition("unknown model architecture: '")
+        if found:
+            return DocentError(
+                Code.MODEL_ARCHITECTURE_UNKNOWN, path=self.path, architecture=after.partition("'")[0][:100]
+            )
+        return DocentError(Code.MODEL_LOAD_FAILED, path=self.path, said=log.last_error())
+
+    def _make_context(self, context: int, threads: int) -> None:
+        trained = llama.llama_model_n_ctx_train(self._model)
+        params = llama.llama_context_default_params()
+        params.n_ctx = min(context or trained, trained)
+        params.n_batch = params.n_ubatch = min(BATCH, params.n_ctx)
+        params.n_outputs_max = 1  # scores are wanted for the last token only: a big vocabulary's buffer shrinks by 512
+        params.n_threads = params.n_threads_batch = threads or _physical_cores()
+        params.no_perf = True
+        log.clear()
+        self._context = llama.llama_init_from_model(self._model, params)
+        if not self._context:
+            raise DocentError(Code.MODEL_LOAD_FAILED, path=self.path, said=log.last_error())
+        self.context = min(int(llama.llama_n_ctx(self._context)), int(params.n_ctx))
+        self._memory = llama.llama_get_memory(self._context)
+        self._stop.attach(self._context)
+
+    def _make_template(self) -> None:
+        source = read_chat_template(Path(self.path))
+        vocab = self._vocab
+        self._pieces: dict[int, bytes] = {}
+        special = []
+        attributes = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_UNKNOWN
+        for token in range(llama.llama_vocab_n_tokens(vocab)):
+            kind = llama.llama_vocab_get_attr(vocab, token)
+            if not kind & (attributes | llama.LLAMA_TOKEN_ATTR_USER_DEFINED):
+                continue
+            text = self._token_text(token)
+            # Tokens that a person defined are often plain content (line breaks, HTML); those of the template are not.
+            if kind & attributes or (text in source and text[:1] in "<[{"):
+                special.append(text)
+        bos, eos = llama.llama_vocab_bos(vocab), llama.llama_vocab_eos(vocab)
+        self._first_token = bos if llama.llama_vocab_get_add_bos(vocab) else -1
+        self._template = ChatTemplate(
+            source,
+            bos=self._token_text(bos) if bos >= 0 else "",
+            eos=self._token_text(eos) if eos >= 0 else "",
+            special=special,
+            path=self.path,
+        )
+
+    def _token_text(self, token: int) -> str:
+        return bytes(llama.llama_vocab_get_text(self._vocab, token) or b"").decode("utf-8", "replace")
+
+    # ------------------------------------------------------------ prompts
+
+    def neutralise(self, text: str) -> str:
+        """``text`` in which nothing is read as a special token or a turn's marker of this model; readable still.
+
+        :meth:`count` and :meth:`generate` do this to every message themselves; a text that was neutralised is left as
+        it is.
+        """
+        return self._template.neutralise(text)
+
+    def count(self, messages: Sequence[ChatMessage]) -> int:
+        """Tokens of the whole prompt that ``messages`` become.
+
+        Raises:
+            DocentError: ``generation_failed`` where the model's chat template refuses them.
+        """
+        with self._lock:
+            return len(self._tokenise(self._template.prompt(messages)))
+
+    def _tokenise(self, prompt: str) -> list[int]:
+        text = prompt.encode("utf-8", "replace")
+        room = len(text) + 8
+        tokens = (llama.llama_token * room)()
+        count = llama.llama_tokenize(self._vocab, text, len(text), tokens, room, False, True)
+        if count < 0:
+            raise DocentError(Code.GENERATION_FAILED, path=self.path, said="the prompt has too many tokens")
+        found = list(tokens[:count])
+        if self._first_token >= 0 and found[:1] != [self._first_token]:
+            found.insert(0, self._first_token)
+        return found
+
+    # ------------------------------------------------------------ answers
+
+    def generate(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        max_tokens: int,
+        temperature: float,
+        on_text: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> Generated:
+        """Answer ``messages``.
+
+        The part of the prompt that the last call has in common with this one is not read again, so stable things
+        belong at its head. A reasoning model's notes are part of the text, between ``<think>`` and ``</think>``; where
+        the template opens them, the opening is given to ``on_text`` first.
+
+        Args:
+            max_tokens: the longest answer.
+            temperature: 0 always takes the likeliest token, and gives the same answer again.
+            on_text: gets each piece as it is written, whole characters only, from the calling thread.
+            cancelled: asked for every token and, from another thread, every 20 ms; true ends the answer.
+
+        Raises:
+            DocentError: ``context_too_small`` (``needed``, ``context``) where not even a short answer fits behind the
+                prompt; ``generation_failed``.
+        """
+        with self._lock:
+            started = time.monotonic()
+            prompt = self._template.prompt(messages)
+            tokens = self._tokenise(prompt)
+            if len(tokens) + LEAST_ANSWER > self.context:
+                needed = len(tokens) + LEAST_ANSWER
+                raise DocentError(Code.CONTEXT_TOO_SMALL, path=self.path, needed=needed, context=self.context)
+            answer = _Answer(on_text, self._piece, started)
+            opened = OPENED_THINKING.search(prompt)
+            cached = self._keep_prefix(tokens)
+            sampler = _sampler(temperature)
+            log.clear()
+            try:
+                with self._stop.watch(cancelled):
+                    reading = tokens[cached:]
+                    if self._decode(reading, cancelled):
+                        answer.stopped = True
+                    else:
+                        if opened:
+                            answer.say(opened[1])
+                        self._write(answer, sampler, max_tokens, cancelled)
+            finally:
+                llama.llama_sampler_free(sampler)
+            return answer.done(prompt_tokens=len(tokens), cached_tokens=cached)
+
+    def _write(self, answer: _Answer, sampler: Any, max_tokens: int, cancelled: Callable[[], bool]) -> None:
+        context, vocab = self._context, self._vocab
+        while not cancelled():
+            token = llama.llama_sampler_sample(sampler, context, -1)
+            if llama.llama_vocab_is_eog(vocab, token):
+                return
+            answer.add(token)
+            if answer.tokens >= max_tokens or len(self._cached) >= self.context:
+                answer.cut = True
+                return
+            if self._decode([token], cancelled):
+                break
+        answer.stopped = True
+
+    def _keep_prefix(self, tokens: list[int]) -> int:
+        """Keep what the memory has in common with ``tokens``, drop the rest; returns how many tokens were kept.
+
+        At least one token is always read again, because its scores choose the first token of the answer.
+        """
+        most = min(len(self._cached), len(tokens) - 1)
+        kept = 0
+        while kept < most and self._cached[kept] == tokens[kept]:
+            kept += 1
+        # Recurrent models cannot forget a part: they say no, and start again.
+        if not kept or not llama.llama_memory_seq_rm(self._memory, 0, kept, -1):
+            self._forget()
+            return 0
+        del self._cached[kept:]
+        return kept
+
+    def _forget(self) -> None:
+        if self._memory:
+            llama.llama_memory_clear(self._memory, True)
+        self._cached.clear()
+
+    def _decode(self, tokens: list[int], cancelled: Callable[[], bool]) -> bool:
+        """Let the model read ``tokens``; returns whether it was stopped before their end."""
+        for start in range(0, len(tokens), BATCH):
+            if start and cancelled():
+                return True
+            piece = tokens[start : start + BATCH]
+            array = (llama.llama_token * len(piece))(*piece)  # the batch only points into it
+            status = llama.llama_decode(self._context, llama.llama_batch_get_one(array, len(piece)))
+            if status != 0:
+                # What the broken batch left in memory is not known: start from nothing the next time.
+                self._forget()
+                if status == _ABORTED:
+                    return True
+                said = log.last_error() if log.text() else f"llama_decode returned {status}"
+                raise DocentError(Code.GENERATION_FAILED, path=self.path, said=said)
+            self._cached += piece
+        return False
+
+    def _piece(self, token: int) -> bytes:
+        known = self._pieces.get(token)
+        if known is None:
+            special = self._token_text(token) in _THINKING
+            size = 64
+            while True:
+                buffer = ctypes.create_string_buffer(size)
+                length = llama.llama_token_to_piece(self._vocab, token, buffer, size, 0, special)
+                if length >= 0:
+                    break
+                size = -length
+            known = self._pieces[token] = buffer.raw[:length]
+        return known
+
+    # ------------------------------------------------------------ the adapter
+
+    def set_adapter(self, path: str | None, scale: float = 1.0) -> None:
+        """Lay the LoRA adapter of ``path`` over the model, instead of the one before; None takes it off.
+
+        The model is not loaded again. What was cached under the other weights is forgotten, and only then. A scale of
+        0 is the base model itself. Where this raises, the adapter before stays in use.
+
+        Raises:
+            DocentError: the codes of :func:`check_adapter`, ``adapter_load_failed``.
+        """
+        with self._lock:
+            if path is None or scale == 0.0:
+                self._use(None, ("",), 1.0)
+                return
+            check_adapter(path, self.path)
+            status = os.stat(path)
+            state = (os.path.abspath(path), status.st_mtime_ns, status.st_size)
+            if self._adapter is not None and self._adapter_state[:3] == state:
+                self._use(self._adapter, (*state, scale), scale)
+                return
+            log.clear()
+            loaded = llama.llama_adapter_lora_init(self._model, os.fsencode(path))
+            if not loaded:
+                raise DocentError(Code.ADAPTER_LOAD_FAILED, path=path, said=log.last_error())
+            self._use(loaded, (*state, scale), scale)
+
+    def _use(self, adapter: Any, state: tuple[object, ...], scale: float) -> None:
+        if state == (self._adapter_state or ("",)):
+            return
+        count = 0 if adapter is None else 1
+        pointers = (llama.llama_adapter_lora_p_ctypes * 1)(*([adapter] if count else []))
+        failed = llama.llama_set_adapters_lora(self._context, pointers, count, (ctypes.c_float * 1)(scale))
+        if failed:
+            if adapter is not self._adapter:
+                llama.llama_adapter_lora_free(adapter)
+            raise DocentError(Code.ADAPTER_LOAD_FAILED, path=str(state[0]), said=log.last_error())
+        if self._adapter is not None and self._adapter is not adapter:
+            llama.llama_adapter_lora_free(self._adapter)
+        self._adapter, self._adapter_state = adapter, state
+        self._forget()
+
+    # ------------------------------------------------------------ the end
+
+    def close(self) -> None:
+        """Give the memory back. Harmless when repeated; nothing else may be called afterwards."""
+        with self._lock:
+            if self._context:
+                llama.llama_free(self._context)
+            if self._adapter is not None:
+                llama.llama_adapter_lora_free(self._adapter)
+            if self._model:
+                llama.llama_model_free(self._model)
+            self._context = self._adapter = self._model = None
+
+
+class _Answer:
+    """The answer while it is written: bytes become text, whole characters at a time."""
+
+    def __init__(self, on_text: Callable[[str], None], piece: Callable[[int], bytes], started: float) -> None:
+        self._on_text, self._piece, self._started = on_text, piece, started
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._texts: list[str] = []
+        self._first: float | None = None
+        self.tokens = 0
+        self.stopped = False
+        self.cut = False
+
+    def add(self, token: int) -> None:
+        self.tokens += 1
+        if self._first is None:
+            self._first = time.monotonic() - self._started
+        self.say(self._decoder.decode(self._piece(token)))
+
+    def say(self, text: str) -> None:
+        if text:
+            self._texts.append(text)
+            self._on_text(text)
+
+    def done(self, *, prompt_tokens: int, cached_tokens: int) -> Generated:
+        self.say(self._decoder.decode(b"", final=True))
+        return Generated(
+            text="".join(self._texts),
+            prompt_tokens=prompt_tokens,
+            completion_tokens=self.tokens,
+            cached_tokens=cached_tokens,
+            first_token_seconds=self._first,
+            stopped=self.stopped,
+            cut=self.cut,
+        )
+
+
+def _sampler(temperature: float) -> Any:
+    """A sampler chain: the likeliest token at 0, else llama.cpp's usual cuts and a draw."""
+    chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
+    if temperature <= 0.0 or not math.isfinite(temperature):
+        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_greedy())
+        return chain
+    for part in (
+        llama.llama_sampler_init_top_k(40),
+        llama.llama_sampler_init_top_p(0.95, 1),
+        llama.llama_sampler_init_min_p(0.05, 1),
+        llama.llama_sampler_init_temp(temperature),
+        llama.llama_sampler_init_dist(llama.LLAMA_DEFAULT_SEED),
+    ):
+        llama.llama_sampler_chain_add(chain, part)
+    return chain
+
+
+def _physical_cores() -> int:
+    """Physical cores that this process may use: a second thread on the same core slows llama.cpp down."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(psutil.cpu_count(logical=False) or allowed, allowed))

@@ -1,0 +1,1 @@
+"""Speed and memory, measured: ratios of interleaved runs, printed and never asserted. See docs/performance.md."""

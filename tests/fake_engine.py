@@ -1,0 +1,463 @@
+"""A scripted engine: a real child process that speaks the protocol, for tests of the window.
+
+``python fake_engine.py [--script NAME|FILE.json] [--replay FILE.jsonl] [--log FILE]``
+
+Without a script it behaves like a small, well-mannered engine with a library in memory. A script changes that; it is
+a JSON object, all of it optional::
+
+    {"start": [STEP, ...],             before the first event; default: [{"event": {"type": "ready", ...}}]
+     "documents": [{document}, ...],   what the library holds at the start
+     "generate": 300,                  so many documents besides
+     "on": {"ask": [[STEP, ...], ...]} what the first, the second, ... request of that type does; then the default}
+
+A step is one of ``{"event": {...}}`` (its job is filled in), ``{"raw": "text"}`` (written as it is), ``{"sleep":
+seconds}``, ``{"die": "SIGKILL"}``, ``{"exit": status}``, ``{"hang": true}``, ``{"until_cancelled": true}``, and
+``{"default": true}`` (what a request of that type does without a script).
+
+``--replay`` takes a recording of the pipe, one JSON object a line: ``{"request": {...}}`` or ``{"event": {...}}``.
+A request of the window is answered by the events that followed the next recorded request of its type.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import queue
+import signal
+import struct
+import sys
+import threading
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+Message = dict[str, Any]
+READY: Message = {"type": "ready", "protocol": 1, "version": "fake"}
+STARTER: Message = {
+    "path": "/models/smollm2.gguf",
+    "name": "SmolLM2 135M Instruct",
+    "architecture": "llama",
+    "size": 98_000_000,
+    "quantisation": "Q4_1",
+    "context_length": 8192,
+    "layers": 30,
+    "parameters": 135_000_000,
+    "starter": True,
+    "in_use": True,
+}
+BIGGER: Message = {
+    **STARTER,
+    "path": "/models/qwen3-4b-q4_k_m.gguf",
+    "name": "Qwen3 4B Instruct",
+    "size": 2_500_000_000,
+    "quantisation": "Q4_K - Medium",
+    "layers": 36,
+    "starter": False,
+    "in_use": False,
+}
+ADAPTER: Message = {
+    "path": "/adapters/json-answers.gguf",
+    "name": "json-answers",
+    "architecture": "llama",
+    "size": 4_000_000,
+    "rank": 16,
+    "alpha": 32.0,
+    "tensors": 210,
+    "fits": True,
+    "in_use": False,
+}
+ANSWER = (
+    "The deductible of the Standard plan is **$2,000** a year for one person [1]. It counts from January to December,"
+    " and payments for prescription drugs do not count towards it [2].\n\n"
+    "- Preventive care is covered before the deductible is met [1].\n"
+    "- For a family the sum is $4,000.\n"
+)
+QUOTES = (
+    ("The annual deductible is $2,000 for each covered person. Preventive care is covered in full.", 3, True),
+    ("Amounts paid for prescription drugs are not applied to the deductible.", 13, False),
+)
+
+SCRIPTS: dict[str, Message] = {
+    "plain": {},
+    "three": {"generate": 3},
+    "300": {"generate": 300},
+    "10000": {"generate": 10_000},
+    "dies_in_answer": {
+        "generate": 2,
+        "on": {
+            "ask": [
+                [
+                    {"event": {"type": "answer_text", "text": "The deductible is "}},
+                    {"sleep": 0.05},
+                    {"die": "SIGKILL"},
+                ]
+            ]
+        },
+    },
+    "slow_answer": {
+        "generate": 2,
+        "on": {"ask": [[{"event": {"type": "answer_text", "text": "It is "}}, {"until_cancelled": True}]]},
+    },
+    "in_use": {"start": [{"event": {"type": "failed", "code": "library_in_use"}}, {"exit": 3}]},
+    "wrong_protocol": {"start": [{"event": {**READY, "protocol": 99}}]},
+    "dies_at_start": {"start": [{"exit": 1}]},
+}
+
+
+class Engine:
+    """One run of the script over stdin and stdout."""
+
+    def __init__(self, script: Message, log: Path | None) -> None:
+        self._script = script
+        self._log = log
+        self._documents: dict[str, Message] = {}
+        self._models = [dict(STARTER), dict(BIGGER)]
+        self._adapters = [dict(ADAPTER)]
+        self._cancelled: set[int] = set()
+        self._inbox: queue.Queue[Message | None] = queue.Queue()
+        for document in [*script.get("documents", []), *_generated(script.get("generate", 0))]:
+            self._documents[document["path"]] = document
+
+    def run(self) -> None:
+        for step in self._script.get("start", [{"event": READY}]):
+            self._step(step, {"type": "start", "job": 0})
+        threading.Thread(target=self._listen, daemon=True).start()
+        while (request := self._inbox.get()) is not None:
+            self._answer(request)
+
+    def _listen(self) -> None:
+        """Cancel is heard at once, also in the middle of another request; the end of stdin ends the engine."""
+        for line in sys.stdin.buffer:
+            request = json.loads(line)
+            if self._log:
+                with self._log.open("a", encoding="utf-8") as stream:
+                    stream.write(json.dumps(request) + "\n")
+            if request["type"] == "cancel":
+                self._cancelled.add(request["target"])
+            else:
+                self._inbox.put(request)
+        os._exit(0)
+
+    def _answer(self, request: Message) -> None:
+        scripted = self._script.get("on", {}).get(request["type"], [])
+        steps = scripted.pop(0) if scripted else [{"default": True}]
+        for step in steps:
+            if self._step(step, request):
+                return
+
+    def _step(self, step: Message, request: Message) -> bool:
+        """Do one step; True ends the request."""
+        job = request["job"]
+        if "event" in step:
+            self._send(job, **step["event"])
+        elif "raw" in step:
+            _write(step["raw"].encode())
+        elif "sleep" in step:
+            time.sleep(step["sleep"])
+        elif "die" in step:
+            os.kill(os.getpid(), getattr(signal, step["die"]))
+        elif "exit" in step:
+            os._exit(step["exit"])
+        elif "hang" in step:
+            threading.Event().wait()
+        elif "until_cancelled" in step:
+            while job not in self._cancelled:
+                time.sleep(0.005)
+            if request["type"] == "ask":
+                self._send(job, type="answered", answer=_answer(request["question"], "It is", found=True), stopped=True)
+            else:
+                self._send(job, type="failed", code="cancelled")
+            return True
+        elif "default" in step:
+            getattr(self, f"_{request['type']}")(job, request)
+        return False
+
+    def _send(self, job: int, **event: Any) -> None:
+        _write(json.dumps({"job": job, **event}).encode() + b"\n")
+
+    # ------------------------------------------------------------ what a request does by itself
+
+    def _list_documents(self, job: int, request: Message) -> None:
+        self._send(job, type="documents", documents=sorted(self._documents.values(), key=lambda each: each["path"]))
+
+    def _index_documents(self, job: int, request: Message) -> None:
+        files = list(_files(request["paths"]))
+        done: list[Message] = []
+        for number, path in enumerate(files):
+            pages = 4
+            for page in range(pages + 1):
+                if job in self._cancelled:
+                    self._send(job, type="failed", code="cancelled")
+                    return
+                self._send(
+                    job,
+                    type="index_progress",
+                    path=path,
+                    stage="reading" if page < pages else "embedding",
+                    pages_done=page,
+                    pages_total=pages,
+                    files_done=number,
+                    files_total=len(files),
+                    pages_per_second=120.0,
+                    seconds_left=(len(files) - number) * 0.1,
+                )
+                time.sleep(self._script.get("page_seconds", 0.0))
+            done.append(self._read(path, request.get("passwords", {}).get(path)))
+            self._documents[path] = done[-1]
+            self._send(job, type="document_done", document=done[-1])
+        self._send(job, type="indexed", documents=done, seconds=0.1)
+
+    def _read(self, path: str, password: str | None) -> Message:
+        """The outcome for one file, decided by its name."""
+        name = Path(path).name
+        reason: str | None = None
+        if "locked" in name and password != "open sesame":
+            reason = "password_wrong" if password else "password_needed"
+        elif "scan" in name:
+            reason = "no_text"
+        elif not Path(path).exists():
+            reason = "file_missing"
+        elif not Path(path).read_bytes().startswith(b"%PDF"):
+            reason = "not_a_pdf"
+        return _document(path, reason=reason)
+
+    def _remove_documents(self, job: int, request: Message) -> None:
+        gone = [self._documents.pop(path) for path in request["paths"] if path in self._documents]
+        self._send(job, type="removed", documents=gone)
+
+    def _ask(self, job: int, request: Message) -> None:
+        paths = request.get("paths") or [path for path, each in self._documents.items() if each["passages"]]
+        if not paths:
+            self._send(job, type="failed", code="library_empty")
+            return
+        pause = self._script.get("token_seconds", 0.0)
+        for fraction in (0.0, 0.5, 1.0):
+            self._send(job, type="model_loading", name=STARTER["name"], fraction=fraction)
+            time.sleep(pause)
+        self._send(job, type="sources_found", hits=_hits(paths))
+        time.sleep(pause * 4)
+        text = self._script.get("answer", ANSWER)
+        if self._script.get("thinking"):
+            for word in self._script["thinking"].split(" "):
+                self._send(job, type="answer_text", text=word + " ", thinking=True)
+                time.sleep(pause)
+        for word in _pieces(text):
+            if job in self._cancelled:
+                break
+            self._send(job, type="answer_text", text=word)
+            time.sleep(pause)
+        answer = _answer(request["question"], text, found=not self._script.get("not_found"), paths=paths)
+        answer.update(self._script.get("answer_fields", {}))
+        thinking = self._script.get("thinking", "")
+        self._send(job, type="answered", answer=answer, thinking=thinking, stopped=job in self._cancelled)
+
+    def _open_document(self, job: int, request: Message) -> None:
+        pages = self._documents.get(request["path"], {}).get("pages") or 4
+        sizes = [{"width": 595.0, "height": 842.0, "label": str(number + 1)} for number in range(pages)]
+        self._send(job, type="document_opened", path=request["path"], pages=sizes, boxes=True)
+
+    def _draw_page(self, job: int, request: Message) -> None:
+        import base64
+
+        width = request["width"]
+        height = round(width * 842 / 595)
+        png = base64.b64encode(_page_png(width, height)).decode()
+        path, page = request["path"], request["page"]
+        self._send(job, type="page_drawn", path=path, page=page, width=width, height=height, png=png)
+
+    def _locate_text(self, job: int, request: Message) -> None:
+        boxes = [{"left": 0.12, "top": 0.2, "right": 0.88, "bottom": 0.222}]
+        self._send(job, type="text_located", path=request["path"], page=request["page"], boxes=boxes)
+
+    def _read_page(self, job: int, request: Message) -> None:
+        self._send(job, type="page_read", path=request["path"], page=request["page"], text="", words=[])
+
+    def _find_text(self, job: int, request: Message) -> None:
+        self._send(job, type="text_found", path=request["path"], matches=[], pages_done=4, pages_total=4, done=True)
+
+    def _list_models(self, job: int, request: Message) -> None:
+        self._send(job, type="models", models=self._models)
+
+    def _use_model(self, job: int, request: Message) -> None:
+        wanted = request["path"] or STARTER["path"]
+        if wanted not in [model["path"] for model in self._models]:
+            self._send(job, type="failed", code="model_missing", details={"path": wanted})
+            return
+        for model in self._models:
+            model["in_use"] = model["path"] == wanted
+        self._list_models(job, request)
+
+    def _inspect_model(self, job: int, request: Message) -> None:
+        self._send(job, type="model_inspected", model={**BIGGER, "path": request["path"]})
+
+    def _list_adapters(self, job: int, request: Message) -> None:
+        self._send(job, type="adapters", adapters=self._adapters)
+
+    def _use_adapter(self, job: int, request: Message) -> None:
+        for adapter in self._adapters:
+            adapter["in_use"] = adapter["path"] == request["path"] and request.get("enabled", True)
+        self._list_adapters(job, request)
+
+    def _inspect_adapter(self, job: int, request: Message) -> None:
+        self._send(job, type="adapter_inspected", adapter={**ADAPTER, "path": request["path"]})
+
+    def _change_settings(self, job: int, request: Message) -> None:
+        self._send(job, type="settings_changed", values=request["values"])
+
+    def _examine(self, job: int, request: Message) -> None:
+        device = {"name": "CPU", "description": "A processor", "kind": "cpu"}
+        self._send(job, type="examined", report={"version": "fake"}, devices=[device])
+
+
+class Replay:
+    """Answers with what a recording answered to the same types of request, in the same order."""
+
+    def __init__(self, recording: Path) -> None:
+        self._answers: dict[str, list[list[Message]]] = {}
+        self._first: list[Message] = []
+        current = self._first
+        for line in recording.read_text(encoding="utf-8").splitlines():
+            entry = json.loads(line)
+            if "request" in entry:
+                current = []
+                self._answers.setdefault(entry["request"]["type"], []).append(current)
+            else:
+                current.append(entry["event"])
+
+    def run(self) -> None:
+        for event in self._first:
+            _write(json.dumps(event).encode() + b"\n")
+        for line in sys.stdin.buffer:
+            request = json.loads(line)
+            recorded = self._answers.get(request["type"]) or [[]]
+            for event in recorded.pop(0) if len(recorded) > 1 else recorded[0]:
+                _write(json.dumps({**event, "job": request["job"]}).encode() + b"\n")
+
+
+# ---------------------------------------------------------------- made-up content
+
+_lock = threading.Lock()
+
+
+def _write(data: bytes) -> None:
+    with _lock:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+
+def _document(path: str, *, reason: str | None = None, pages: int = 4) -> Message:
+    partial = reason in ("some_pages_without_text", "some_pages_unreadable")
+    status = "indexed" if reason is None else "partial" if partial else "failed"
+    details = {"path": path, "count": 2, "pages": pages}
+    good = reason is None or partial
+    return {
+        "path": path,
+        "status": status,
+        "reason": reason,
+        "pages": pages if good or reason == "no_text" else 0,
+        "passages": 3 * pages if good else 0,
+        "size": 120_000,
+        "details": details if reason else {},
+    }
+
+
+def _generated(count: int) -> Iterator[Message]:
+    subjects = ("Benefits handbook", "Annual report", "Lease agreement", "User manual", "Travel policy", "Tax notice")
+    for number in range(count):
+        reason = {5: "no_text", 7: "password_needed", 11: "pdf_damaged", 13: "some_pages_without_text"}.get(number % 17)
+        subject = subjects[number % len(subjects)]
+        yield _document(f"/documents/{subject} {2000 + number}.pdf", reason=reason, pages=6 + 7 * number % 90)
+
+
+def _files(paths: list[str]) -> Iterator[str]:
+    for path in map(Path, paths):
+        yield from (map(str, sorted(path.rglob("*.pdf"))) if path.is_dir() else [str(path)])
+
+
+def _hits(paths: list[str]) -> list[Message]:
+    return [
+        {
+            "rank": number,
+            "path": paths[number % len(paths)],
+            "page": page,
+            "page_label": str(page),
+            "score": 0.03,
+            "text": quote,
+            "start": 40,
+            "length": len(quote),
+        }
+        for number, (quote, page, _) in enumerate(QUOTES, 1)
+    ]
+
+
+def _answer(question: str, text: str, *, found: bool, paths: list[str] | None = None) -> Message:
+    hits = _hits(paths or ["/documents/a.pdf"])
+    citations = [
+        {
+            "number": hit["rank"],
+            "path": hit["path"],
+            "page": hit["page"],
+            "quote": hit["text"],
+            "start": hit["start"],
+            "length": hit["length"],
+            "verified": QUOTES[number][2],
+            "given_by": "model",
+        }
+        for number, hit in enumerate(hits)
+    ]
+    return {
+        "question": question,
+        "answer": text,
+        "found": found,
+        "citations": citations if found else [],
+        "unsupported": ["For a family the sum is $4,000."] if found and "4,000" in text else [],
+        "nearest": [] if found else hits,
+        "model": STARTER["name"],
+        "milliseconds": {"retrieve": 12.0, "first_token": 800.0, "total": 4200.0},
+        "tokens": {"prompt": 900, "completion": 80},
+    }
+
+
+def _pieces(text: str) -> Iterator[str]:
+    start = 0
+    while start < len(text):
+        yield text[start : start + 4]
+        start += 4
+
+
+def _page_png(width: int, height: int) -> bytes:
+    """A white page with grey bars for lines of text."""
+    bar = width // 8
+    blank = b"\x00" + b"\xff" * width
+    line = b"\x00" + b"\xff" * bar + b"\xb4" * (width - 2 * bar) + b"\xff" * bar
+    step = max(height // 50, 4)
+    rows = (line if y % step < step // 3 and height * 0.1 < y < height * 0.9 else blank for y in range(height))
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = zlib.compress(b"".join(rows), 1)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--script", default="plain")
+    parser.add_argument("--replay", type=Path)
+    parser.add_argument("--log", type=Path)
+    options = parser.parse_args()
+    if options.replay:
+        Replay(options.replay).run()
+        return
+    named = SCRIPTS.get(options.script)
+    script = named if named is not None else json.loads(Path(options.script).read_text(encoding="utf-8"))
+    runner: Callable[[], None] = Engine(json.loads(json.dumps(script)), options.log).run
+    runner()
+
+
+if __name__ == "__main__":
+    main()

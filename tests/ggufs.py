@@ -1,0 +1,253 @@
+"""GGUF files that the tests make themselves: small models that really load, adapters, and files that must be refused."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+from gguf.constants import TokenType
+
+TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}<|{{ message['role'] }}|>{{ message['content'] }}<|end|>"
+    "{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+SPECIAL = ("<|system|>", "<|user|>", "<|assistant|>", "<|end|>")
+
+EMBEDDING, HEADS, FEED_FORWARD = 32, 4, 64
+
+
+def tiny_model(
+    path: Path,
+    *,
+    architecture: str = "llama",
+    template: str | None = TEMPLATE,
+    context: int = 512,
+    layers: int = 2,
+    special: Sequence[str] = SPECIAL,
+    defined: Sequence[str] = (),
+    values: Mapping[str, Any] | None = None,
+    name: str = "Tiny",
+    seed: int = 7,
+) -> Path:
+    """A llama of some 50,000 random weights that llama.cpp loads and runs; its words make no sense.
+
+    Args:
+        template: the chat template, None for a model without.
+        special, defined: texts of control tokens, and of tokens of the kind "user defined".
+        values: further values of the header (whole numbers, floats, booleans or texts), or other ones.
+    """
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_type("model")
+    writer.add_name(name)
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    writer.add_block_count(layers)
+    writer.add_context_length(context)
+    writer.add_embedding_length(EMBEDDING)
+    writer.add_feed_forward_length(FEED_FORWARD)
+    writer.add_head_count(HEADS)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_dimension_count(EMBEDDING // HEADS)
+    count = _add_vocabulary(writer, special, defined)
+    if template is not None:
+        writer.add_chat_template(template)
+    for key, value in (values or {}).items():
+        _add_value(writer, key, value)
+    random = np.random.default_rng(seed)
+    for tensor, shape in shapes(count, layers).items():
+        ones = tensor.endswith("norm.weight")
+        data = np.ones(shape) if ones else random.normal(0.0, 0.2, shape)
+        writer.add_tensor(tensor, data.astype(np.float32))
+    _write(writer)
+    return path
+
+
+def shapes(vocabulary: int, layers: int) -> dict[str, tuple[int, ...]]:
+    """Name to shape (slowest dimension first, as numpy has it) of a tiny model's tensors."""
+    found: dict[str, tuple[int, ...]] = {"token_embd.weight": (vocabulary, EMBEDDING)}
+    for layer in range(layers):
+        for part in ("attn_q", "attn_k", "attn_v", "attn_output"):
+            found[f"blk.{layer}.{part}.weight"] = (EMBEDDING, EMBEDDING)
+        for part in ("ffn_gate", "ffn_up"):
+            found[f"blk.{layer}.{part}.weight"] = (FEED_FORWARD, EMBEDDING)
+        found[f"blk.{layer}.ffn_down.weight"] = (EMBEDDING, FEED_FORWARD)
+        for part in ("attn_norm", "ffn_norm"):
+            found[f"blk.{layer}.{part}.weight"] = (EMBEDDING,)
+    found["output_norm.weight"] = (EMBEDDING,)
+    found["output.weight"] = (vocabulary, EMBEDDING)
+    return found
+
+
+def _add_vocabulary(writer: gguf.GGUFWriter, special: Sequence[str], defined: Sequence[str]) -> int:
+    """Every byte is a token, so that any text can be read and written; returns how many tokens there are."""
+    tokens = [
+        ("<unk>", TokenType.UNKNOWN),
+        ("<s>", TokenType.CONTROL),
+        ("</s>", TokenType.CONTROL),
+        *((f"<0x{byte:02X}>", TokenType.BYTE) for byte in range(256)),
+        ("▁", TokenType.NORMAL),
+        *((text, TokenType.CONTROL) for text in special),
+        *((text, TokenType.USER_DEFINED) for text in defined),
+    ]
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list([text for text, _ in tokens])
+    writer.add_token_scores([0.0] * len(tokens))
+    writer.add_token_types([kind for _, kind in tokens])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_unk_token_id(0)
+    writer.add_add_bos_token(True)
+    writer.add_add_space_prefix(False)
+    return len(tokens)
+
+
+def _add_value(writer: gguf.GGUFWriter, key: str, value: Any) -> None:
+    writer.kv_data[0].pop(key, None)
+    if isinstance(value, bool):
+        writer.add_bool(key, value)
+    elif isinstance(value, int):
+        writer.add_uint32(key, value)
+    elif isinstance(value, float):
+        writer.add_float32(key, value)
+    elif isinstance(value, str):
+        writer.add_string(key, value)
+    else:
+        writer.add_array(key, value)
+
+
+def _write(writer: gguf.GGUFWriter) -> None:
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def split_model(folder: Path, stem: str = "tiny") -> list[Path]:
+    """A tiny model in two parts, as llama.cpp's own splitter names and marks them."""
+    whole = gguf.GGUFReader(tiny_model(folder / "whole.gguf"))
+    names = [tensor.name for tensor in whole.tensors]
+    half = len(names) // 2
+    paths = []
+    for number, chosen in enumerate((names[:half], names[half:])):
+        path = folder / f"{stem}-{number + 1:05d}-of-00002.gguf"
+        writer = gguf.GGUFWriter(path, "llama")
+        if number == 0:
+            for key, field in whole.fields.items():
+                if key.startswith("GGUF.") or key == "general.architecture":
+                    continue
+                kind = field.types[0]
+                writer.add_key_value(key, field.contents(), kind, field.types[-1] if len(field.types) > 1 else None)
+        writer.add_uint16("split.no", number)
+        writer.add_uint16("split.count", 2)
+        writer.add_int32("split.tensors.count", len(names))
+        for tensor in whole.tensors:
+            if tensor.name in chosen:
+                writer.add_tensor(tensor.name, np.array(tensor.data))
+        _write(writer)
+        paths.append(path)
+    (folder / "whole.gguf").unlink()
+    return paths
+
+
+def huge_model(path: Path, layers: int = 400) -> Path:
+    """An honest header over some 350 GiB of nothing: a sparse file that takes no room on the disk."""
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_name("Huge")
+    writer.add_block_count(layers)
+    writer.add_context_length(8192)
+    writer.add_embedding_length(16384)
+    writer.add_feed_forward_length(16384)
+    writer.add_head_count(128)
+    writer.add_chat_template(TEMPLATE)
+    size = 0
+    for layer in range(layers):
+        nbytes = 16384 * 16384 * 2
+        writer.add_tensor_info(f"blk.{layer}.ffn_up.weight", (16384, 16384), np.dtype(np.float16), nbytes)
+        size += nbytes
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    writer.close()
+    with path.open("r+b") as stream:
+        stream.truncate(path.stat().st_size + 4096 + size)
+    return path
+
+
+def adapter(
+    path: Path,
+    base: Path,
+    *,
+    strength: float = 1.0,
+    rank: int = 4,
+    alpha: float | None = None,
+    tensors: Sequence[str] | None = None,
+    architecture: str | None = None,
+    kind: str = "lora",
+    stretch: int = 0,
+    seed: int = 3,
+    name: str = "Test adapter",
+) -> Path:
+    """A LoRA adapter with random matrices for the tensors of ``base``.
+
+    Args:
+        strength: factor on B; 0.0 makes an adapter that changes nothing.
+        alpha: defaults to the rank.
+        tensors: which tensors of the base it changes; by default each layer's attn_output and ffn_down.
+        architecture: by default that of the base.
+        stretch: added to the outer side of every B, so that its shape fits nothing.
+    """
+    reader = gguf.GGUFReader(base)
+    found = {tensor.name: [int(size) for size in tensor.shape] for tensor in reader.tensors}
+    own = str(reader.fields["general.architecture"].contents())
+    chosen = tensors or [each for each in found if each.endswith(("attn_output.weight", "ffn_down.weight"))]
+    writer = gguf.GGUFWriter(path, architecture or own)
+    writer.add_type("adapter")
+    writer.add_name(name)
+    writer.add_string("adapter.type", kind)
+    writer.add_float32("adapter.lora.alpha", rank if alpha is None else alpha)
+    writer.add_string("adapter.lora.task_name", "testing")
+    random = np.random.default_rng(seed)
+    for each in chosen:
+        inner, outer = found.get(each, [EMBEDDING, EMBEDDING])[:2]
+        a = random.normal(0.0, 1.0 / np.sqrt(inner), (rank, inner))
+        b = random.normal(0.0, strength, (outer + stretch, rank))
+        if each == "token_embd.weight":
+            a, b = random.normal(0.0, 1.0, (outer, rank)), random.normal(0.0, strength, (inner, rank))
+        writer.add_tensor(f"{each}.lora_a", a.astype(np.float32))
+        writer.add_tensor(f"{each}.lora_b", b.astype(np.float32))
+    _write(writer)
+    return path
+
+
+def cut(source: Path, target: Path, size: int) -> Path:
+    """The first ``size`` bytes of ``source``."""
+    with source.open("rb") as stream:
+        target.write_bytes(stream.read(size))
+    return target
+
+
+def replace(source: Path, target: Path, old: bytes, new: bytes) -> Path:
+    """``source`` with the first ``old`` of the file changed to ``new``, of the same length."""
+    assert len(old) == len(new)
+    content = source.read_bytes()
+    assert old in content
+    target.write_bytes(content.replace(old, new, 1))
+    return target
+
+
+def with_alpha(source: Path, target: Path, alpha: float) -> Path:
+    """An adapter with another alpha, also one that no writer would write (infinite, not a number)."""
+    content = source.read_bytes()
+    key = b"adapter.lora.alpha" + struct.pack("<I", 6)
+    at = content.index(key) + len(key)
+    target.write_bytes(content[:at] + struct.pack("<f", alpha) + content[at + 4 :])
+    return target
+
+
+def header_length(path: Path) -> int:
+    """Where the tensors' data begins."""
+    return int(gguf.GGUFReader(path).data_offset)
