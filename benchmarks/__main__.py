@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import subprocess
 import sys
 
 NAMES = ("start_up", "memory", "stalls", "streaming", "second_question", "indexing")
@@ -13,9 +13,15 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"There is no benchmark named {', '.join(sorted(unknown))}; there are: {', '.join(NAMES)}.")
         return 2
-    for name in names or NAMES:
-        importlib.import_module(f"benchmarks.{name}").main()
-    return 0
+    # Each in a process of its own: what one has loaded must not weigh on the next.
+    failed = [
+        name
+        for name in names or NAMES
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode
+    ]
+    if failed:
+        print(f"Did not come to an end: {', '.join(failed)}")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -9,8 +9,14 @@ from assistant_app.protocol import messages
 from benchmarks import common
 
 ROUNDS = 5
-FIRST = "When was the harbour opened, and how often has it been repaired?"
-SECOND = "How many coins does every visitor pay?"
+SENTENCES = 26
+"""On a page: no more than make the passages that an answer is given, so that both questions rest on all of them."""
+
+
+def questions(seed: int) -> tuple[str, str]:
+    """Two questions about the page that was made from ``seed``."""
+    sentences = common.prose(seed * 10_000, SENTENCES).split(". ")
+    return f"Is it right that {sentences[2]}?", f"Is it right that {sentences[17]}?"
 
 
 def first_word(engine: common.Engine, question: str, path: Path) -> tuple[float, messages.SourcesFound]:
@@ -24,17 +30,18 @@ def first_word(engine: common.Engine, question: str, path: Path) -> tuple[float,
 def main() -> None:
     first, second, alike = [], [], 0
     with common.folder() as folder:
-        # One page each holds no more passages than an answer is given: both questions rest on all of them.
         documents = [
-            common.make_pdf(folder / f"report {number}.pdf", 1, seed=number, sentences=26)
-            for number in range(ROUNDS + 1)
+            common.make_pdf(folder / f"report {seed}.pdf", 1, seed=seed, sentences=SENTENCES)
+            for seed in range(ROUNDS + 1)
         ]
         with common.Engine(folder / "home") as engine:
-            engine.run(messages.IndexDocuments(paths=[str(folder)]))
-            first_word(engine, FIRST, documents.pop())  # loads the model
-            for path in documents:
-                cold, before = first_word(engine, FIRST, path)
-                warm, after = first_word(engine, SECOND, path)
+            engine.run(messages.ChangeSettings(values={"answer.max_tokens": 32}))
+            engine.run(messages.IndexDocuments(paths=[str(path) for path in documents]))
+            first_word(engine, questions(ROUNDS)[0], documents.pop())  # loads the model
+            for seed, path in enumerate(documents):
+                one, other = questions(seed)
+                cold, before = first_word(engine, one, path)
+                warm, after = first_word(engine, other, path)
                 first.append(cold)
                 second.append(warm)
                 alike += {hit.start for hit in before.hits} == {hit.start for hit in after.hits}

@@ -22,10 +22,14 @@ def text_pdf(path: Path, pages: Sequence[Sequence[str]], *, rotation: int = 0, t
         canvas.setFont("Helvetica", 11)
         for number, line in enumerate(lines):
             canvas.drawString(LEFT, TOP - number * LEADING, line)
-        if rotation:
-            canvas.setPageRotation(rotation)
         canvas.showPage()
     canvas.save()
+    if rotation:
+        # Not through reportlab, which turns the page's box as well, so that the text ends up outside of it.
+        with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+            for page in pdf.pages:
+                page.Rotate = rotation
+            pdf.save(path)
     return path
 
 

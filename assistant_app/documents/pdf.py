@@ -15,6 +15,7 @@ import math
 import re
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -35,6 +36,7 @@ LARGEST_SIDE = 200_000.0
 _FRAME_SPAN = 1_000
 _FRAME_PIXELS = 1_000_000
 _PNG_LEVEL = 1
+_DIRECTION_SAMPLE = 32
 
 
 class PdfiumRefusal(Exception):
@@ -172,7 +174,7 @@ class PdfiumDocument:
     @contextmanager
     def _text_page(self, page: int) -> Iterator[tuple[object, object]]:
         with self._page(page) as handle:
-            text_page = pdfium.FPDFText_LoadPage(handle)
+            text_page = _load_text(handle)
             if not text_page:
                 raise DocentError(Code.PDF_DAMAGED, page=page)
             try:
@@ -198,6 +200,31 @@ def pixel_size(points: tuple[float, float], width: int) -> tuple[int, int]:
 
 
 # ------------------------------------------------------------------ text and positions
+
+
+def _load_text(page: object) -> object:
+    """The page's text. PDFium reads text that is displayed running down the page last line first; such a page is turned
+    upright while its text is taken (tried: the other three directions come in order)."""
+    text_page = pdfium.FPDFText_LoadPage(page)
+    rotation = pdfium.FPDFPage_GetRotation(page)
+    direction = _direction(text_page) if text_page else None
+    if direction is None or (direction - rotation) % 4 != 3:
+        return text_page
+    pdfium.FPDFText_ClosePage(text_page)
+    pdfium.FPDFPage_SetRotation(page, direction)
+    text_page = pdfium.FPDFText_LoadPage(page)
+    pdfium.FPDFPage_SetRotation(page, rotation)
+    return text_page
+
+
+def _direction(text_page: object) -> int | None:
+    """Which way most of the text runs on the page as stored: quarter turns against the clock; from a sample."""
+    count = pdfium.FPDFText_CountChars(text_page)
+    angles = [
+        pdfium.FPDFText_GetCharAngle(text_page, index) for index in range(0, count, max(1, count // _DIRECTION_SAMPLE))
+    ]
+    turns = Counter(round(-angle / (math.pi / 2)) % 4 for angle in angles if angle >= 0)
+    return turns.most_common(1)[0][0] if turns else None
 
 
 def _text(text_page: object) -> str:

@@ -67,8 +67,7 @@ class Server:
         try:
             request = wire.decode_request(line)
         except DocentError as problem:
-            log.error("a request that makes no sense: %s", problem)
-            self.send(messages.Failed(job=0, code=problem.code, details=problem.details))
+            log.error("a request that makes no sense: %s", problem)  # no job to answer
             return
         if isinstance(request, messages.Cancel):
             job = self._jobs.get(request.target)

@@ -54,7 +54,12 @@ class AnswerView(QWidget):
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(style.SPACE)
-        for widget in (self._waiting, self._thinking_toggle, self._thinking, self._heading, self._text, self._footer):
+        toggle_row = QHBoxLayout()
+        toggle_row.setContentsMargins(-style.SPACE, 0, 0, 0)  # the words of a quiet button stand under the text's
+        toggle_row.addWidget(self._thinking_toggle)
+        toggle_row.addStretch(1)
+        self._layout.addLayout(toggle_row)
+        for widget in (self._thinking, self._heading, self._text, self._waiting, self._failure, self._footer):
             self._layout.addWidget(widget)
         self._flush_timer = QTimer(self, interval=STREAM_MS)
         self._flush_timer.timeout.connect(self._flush)
@@ -79,6 +84,11 @@ class AnswerView(QWidget):
         self._heading.setWordWrap(True)
         self._heading.setTextFormat(Qt.TextFormat.PlainText)
         self._heading.hide()
+        self._failure = QLabel(self)
+        self._failure.setWordWrap(True)
+        self._failure.setTextFormat(Qt.TextFormat.PlainText)
+        self._failure.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._failure.hide()
 
     def _build_thinking(self) -> None:
         self._thinking_toggle = QToolButton(self)
@@ -106,7 +116,7 @@ class AnswerView(QWidget):
         self._again = QPushButton(style.icon("refresh"), self.tr("Ask again"), self._footer)
         self._again.clicked.connect(self.ask_again_requested)
         layout = QHBoxLayout(self._footer)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setContentsMargins(-style.SPACE, 0, 0, 0)
         layout.setSpacing(style.SPACE // 2)
         for button in (self._add, self._copy, self._again):
             style.set_role(button, "quiet")
@@ -124,6 +134,28 @@ class AnswerView(QWidget):
         return self._answer
 
     @property
+    def failure(self) -> str:
+        """Why there is no answer, or no more of it; "" where all is well."""
+        return "" if self._failure.isHidden() else self._failure.text()
+
+    @property
+    def sources(self) -> Sources | None:
+        """What stands below the answer; null before it is complete."""
+        return self._sources
+
+    @property
+    def text_widget(self) -> AnswerText:
+        return self._text
+
+    @property
+    def thinking_toggle(self) -> QToolButton:
+        return self._thinking_toggle
+
+    @property
+    def ask_again_button(self) -> QPushButton:
+        return self._again
+
+    @property
     def text(self) -> str:
         """The answer's words as they stand on the screen."""
         return self._text.toPlainText()
@@ -139,8 +171,8 @@ class AnswerView(QWidget):
         if self._sources is not None:
             self._sources.deleteLater()
             self._sources = None
-        self._heading.hide()
-        self._footer.hide()
+        for part in (self._heading, self._failure, self._footer):
+            part.hide()
         self._thinking_toggle.hide()
         self._enter_phase(self.tr("Starting the engine…") if waiting_for_engine else self._looking())
         self._clock.start()
@@ -171,9 +203,9 @@ class AnswerView(QWidget):
         self._text.set_answer(answer.answer, {citation.number: citation for citation in answer.citations})
         self._text.setVisible(bool(answer.answer))
         if event.stopped:
-            self._say(self.tr("Stopped. What was written so far:"), "muted")
+            self._say(self._failure, self.tr("Stopped here."), "muted")
         elif not answer.found:
-            self._say(self.tr("Not found in your documents"), "heading")
+            self._say(self._heading, self.tr("Not found in your documents"), "heading")
         self._sources = Sources(answer, self)
         self._sources.citation_activated.connect(self.citation_activated)
         self._layout.insertWidget(self._layout.indexOf(self._footer), self._sources)
@@ -187,7 +219,7 @@ class AnswerView(QWidget):
         self._stop_waiting()
         stopped = failure.code == Code.CANCELLED
         sentence = phrases.failure_sentence(failure)
-        self._say(sentence, "muted" if stopped else "danger")
+        self._say(self._failure, sentence, "muted" if stopped else "danger")
         self._about.clear()
         self._show_footer(copy=False, add=failure.code == Code.LIBRARY_EMPTY)
         self._announce(sentence)
@@ -262,10 +294,10 @@ class AnswerView(QWidget):
                 self.citation_activated.emit(citation)
                 return
 
-    def _say(self, words: str, role: str) -> None:
-        self._heading.setText(words)
-        style.set_role(self._heading, role)
-        self._heading.show()
+    def _say(self, label: QLabel, words: str, role: str) -> None:
+        label.setText(words)
+        style.set_role(label, role)
+        label.show()
 
     def _show_footer(self, *, copy: bool, add: bool = False) -> None:
         self._add.setVisible(add)

@@ -119,6 +119,10 @@ class Composer(QFrame):
         self._scope.setVisible(count > 0)
 
     @property
+    def scope_button(self) -> QPushButton:
+        return self._scope
+
+    @property
     def scope_text(self) -> str:
         return "" if self._scope.isHidden() else self._scope.text()
 

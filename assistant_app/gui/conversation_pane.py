@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
@@ -35,11 +35,12 @@ class Bubble(QLabel):
         self.setAccessibleName(self.tr("Your question: {text}").format(text=text))
 
     def fit(self, column: int) -> None:
-        """Take the width that the text needs in a column of ``column`` pixels."""
-        lines = self.text().split("\n")
-        natural = max(self.fontMetrics().horizontalAdvance(line) for line in lines) + 4 * style.SPACE + 4
-        width = min(natural, round(column * 0.85))
-        self.setFixedSize(width, self.heightForWidth(width))
+        """Take the width that the text needs in a column of ``column`` pixels, and its height at that width."""
+        across, above = 4 * style.SPACE + 4, 2 * style.SPACE + 2
+        room = QRect(0, 0, round(column * 0.85) - across, 1_000_000)
+        wrap = Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextWrapAnywhere
+        needed = self.fontMetrics().boundingRect(room, wrap, self.text())
+        self.setFixedSize(needed.width() + across, needed.height() + above)
 
 
 class Turn(QWidget):
@@ -271,7 +272,7 @@ class ConversationPane(QWidget):
         if in_use and self._wants_starter_notice:
             self._starter.say(
                 self.tr(
-                    "The starter model is small: it quotes well and reasons little. A bigger model answers better."
+                    "The starter model is small and often wrong. A bigger one, chosen in the settings, does better."
                 ),
                 action=self.tr("Choose a &model…"),
             )

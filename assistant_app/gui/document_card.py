@@ -52,6 +52,14 @@ class DocumentCard(QFrame):
         self.hide()
 
     @property
+    def password_field(self) -> QLineEdit:
+        return self._password
+
+    @property
+    def retry_button(self) -> QPushButton:
+        return self._retry
+
+    @property
     def sentence(self) -> str:
         return "" if self.isHidden() else self._sentence.text()
 

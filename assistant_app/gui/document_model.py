@@ -215,8 +215,9 @@ class DocumentModel(QAbstractListModel):
             return State("refresh", "accent", self.tr("Making it searchable"))
         if not event.pages_total:
             return State("refresh", "accent", self.tr("Opening"))
-        done, total = event.pages_done, event.pages_total
-        return State("refresh", "accent", self.tr("Reading page {page} of {pages}").format(page=done, pages=total))
+        total = event.pages_total
+        page = min(event.pages_done + 1, total)
+        return State("refresh", "accent", self.tr("Reading page {page} of {pages}").format(page=page, pages=total))
 
     def _pages(self, pages: int) -> str:
         return self.tr("1 page") if pages == 1 else self.tr("{pages} pages").format(pages=pages)

@@ -93,6 +93,11 @@ class EngineLink(QObject):
     # ------------------------------------------------------------ for panes
 
     @property
+    def command(self) -> list[str]:
+        """What starts the engine: program and arguments."""
+        return list(self._command)
+
+    @property
     def is_ready(self) -> bool:
         return self._is_ready
 

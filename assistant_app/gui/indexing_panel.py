@@ -40,6 +40,10 @@ class IndexingPanel(QFrame):
         layout.addWidget(self._bar)
         self.hide()
 
+    @property
+    def cancel_button(self) -> QPushButton:
+        return self._cancel
+
     def begin(self) -> None:
         """Files were handed over; nothing is known of them yet."""
         if self.isHidden():

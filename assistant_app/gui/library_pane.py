@@ -153,6 +153,18 @@ class LibraryPane(QWidget):
         return self._list
 
     @property
+    def card(self) -> DocumentCard:
+        return self._card
+
+    @property
+    def panel(self) -> IndexingPanel:
+        return self._panel
+
+    @property
+    def undo_bar(self) -> Notice:
+        return self._undo_bar
+
+    @property
     def is_empty(self) -> bool:
         return len(self._model) == 0
 
@@ -193,8 +205,8 @@ class LibraryPane(QWidget):
             return
         self.send_removal()
         self._undo = self._model.remove(paths)
-        one = self.tr("Removed “{name}”. The file stays where it is.").format(name=self._undo[0].name)
-        many = self.tr("Removed {count} documents. The files stay where they are.").format(count=len(self._undo))
+        one = self.tr("Removed “{name}”.").format(name=self._undo[0].name)
+        many = self.tr("Removed {count} documents.").format(count=len(self._undo))
         self._undo_bar.say(one if len(self._undo) == 1 else many, action=self.tr("Un&do"), seconds=UNDO_SECONDS)
         self._count()
 

@@ -85,7 +85,10 @@ class MainWindow(QMainWindow):
         layout = QVBoxLayout(centre)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.notice)
+        above = QVBoxLayout()
+        above.setContentsMargins(style.SPACE, 0, style.SPACE, 0)
+        above.addWidget(self.notice)
+        layout.addLayout(above)
         layout.addWidget(self._splitter, 1)
         self.setCentralWidget(centre)
         self._counts = QLabel(self)
@@ -128,6 +131,10 @@ class MainWindow(QMainWindow):
         self._link.ready.connect(self._on_ready)
         self._link.died.connect(self._on_died)
         self.notice.action_triggered.connect(self._act)
+
+    @property
+    def engine(self) -> EngineLink:
+        return self._link
 
     # ------------------------------------------------------------ documents
 
@@ -288,7 +295,8 @@ class MainWindow(QMainWindow):
     def _on_counts(self, documents: int, pages: int, reading: bool) -> None:
         one = self.tr("1 document · {pages} pages")
         words = one if documents == 1 else self.tr("{documents} documents · {pages} pages")
-        self._counts.setText(words.format(documents=documents, pages=pages) if documents else "")
+        number = self.locale().toString
+        self._counts.setText(words.format(documents=number(documents), pages=number(pages)) if documents else "")
         self.conversation.welcome.set_documents(documents, reading=reading)
 
     # ------------------------------------------------------------ focus, size, end
@@ -341,4 +349,4 @@ class MainWindow(QMainWindow):
         self.hide()
         removal.finished.connect(self.left)
         removal.failed.connect(self.left)
-        QTimer.singleShot(_CLOSING_MS, self.left.emit)
+        QTimer.singleShot(_CLOSING_MS, self, self.left.emit)

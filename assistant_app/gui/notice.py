@@ -47,6 +47,10 @@ class Notice(QFrame):
         """What the bar says now; "" while it is hidden."""
         return "" if self.isHidden() else self._text.text()
 
+    @property
+    def action_button(self) -> QPushButton:
+        return self._action
+
     def say(self, text: str, kind: str = "info", action: str = "", seconds: float = 0.0) -> None:
         """Show ``text``.
 

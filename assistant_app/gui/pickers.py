@@ -37,13 +37,14 @@ class Picker(QPushButton):
         self.setIcon(style.icon(icon, "text_muted"))
         self.setIconSize(QSize(16, 16))
         style.set_role(self, "quiet")
-        self._show_name(self.tr("…"))
+        self._show_name(name)
 
     def _show_name(self, name: str) -> None:
         short = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, _NAME_WIDTH)
         self.setText(short.replace("&", "&&") + "  ▾")
-        self.setAccessibleName(f"{self._kind}: {name}")
-        self.setToolTip(f"{self._kind}: {name}")
+        spoken = name if name == self._kind else f"{self._kind}: {name}"
+        self.setAccessibleName(spoken)
+        self.setToolTip(spoken)
 
     def _clear(self) -> None:
         self._menu.clear()

@@ -73,3 +73,4 @@ class Welcome(QWidget):
             self._words.setText(
                 self.tr("Every answer shows the page it comes from. Select documents on the left to ask only those.")
             )
+        self._words.setFixedHeight(self._words.heightForWidth(_WORDS_WIDTH))

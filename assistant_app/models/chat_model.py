@@ -13,7 +13,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import llama_cpp.llama_cpp as llama
@@ -36,6 +35,10 @@ _ABORTED = 2
 
 _THINKING = {"<think>", "</think>", "[THINK]", "[/THINK]"}
 """Control tokens that belong to the text: they tell a reasoning model's notes from its answer."""
+
+
+AdapterFile = tuple[str, int, int]
+"""Path, time of change, size: the same file is not loaded twice."""
 
 
 class Generated(msgspec.Struct, kw_only=True):
@@ -120,8 +123,10 @@ class ChatModel:
         self._model: Any = None
         self._context: Any = None
         self._adapter: Any = None
-        self._adapter_state: tuple[object, ...] = ()
+        self._adapter_file: AdapterFile | None = None
+        self._adapter_scale = 1.0
         self._cached: list[int] = []
+        self._pieces: dict[int, bytes] = {}
         self._stop = StopFlag()
         log.start()
         try:
@@ -182,20 +187,34 @@ class ChatModel:
         self._memory = llama.llama_get_memory(self._context)
         self._stop.attach(self._context)
 
-    def _make_template(self) -> None:
-        source = read_chat_template(Path(self.path))
-        vocab = self._vocab
-        self._pieces: dict[int, bytes] = {}
-        special = []
-        attributes = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_UNKNOWN
-        for token in range(llama.llama_vocab_n_tokens(vocab)):
-            kind = llama.llama_vocab_get_attr(vocab, token)
-            if not kind & (attributes | llama.LLAMA_TOKEN_ATTR_USER_DEFINED):
+    def _special_tokens(self, template: str) -> list[str]:
+        """The texts that the tokeniser takes for special tokens wherever they stand in a prompt.
+
+        Raises:
+            DocentError: ``model_damaged`` where some bytes have no token: llama.cpp's tokeniser would end the process.
+        """
+        always = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_UNKNOWN
+        wanted = always | llama.LLAMA_TOKEN_ATTR_USER_DEFINED | llama.LLAMA_TOKEN_ATTR_BYTE
+        special: list[str] = []
+        bytes_seen: set[str] = set()
+        for token in range(llama.llama_vocab_n_tokens(self._vocab)):
+            kind = llama.llama_vocab_get_attr(self._vocab, token)
+            if not kind & wanted:
                 continue
             text = self._token_text(token)
+            if kind & llama.LLAMA_TOKEN_ATTR_BYTE:
+                bytes_seen.add(text)
             # Tokens that a person defined are often plain content (line breaks, HTML); those of the template are not.
-            if kind & attributes or (text in source and text[:1] in "<[{"):
+            elif kind & always or (text in template and text[:1] in "<[{"):
                 special.append(text)
+        if bytes_seen and any(f"<0x{byte:02X}>" not in bytes_seen for byte in range(256)):
+            raise DocentError(Code.MODEL_DAMAGED, path=self.path)
+        return special
+
+    def _make_template(self) -> None:
+        source = read_chat_template(self.path)
+        vocab = self._vocab
+        special = self._special_tokens(source)
         bos, eos = llama.llama_vocab_bos(vocab), llama.llama_vocab_eos(vocab)
         self._first_token = bos if llama.llama_vocab_get_add_bos(vocab) else -1
         self._template = ChatTemplate(
@@ -372,33 +391,37 @@ class ChatModel:
         """
         with self._lock:
             if path is None or scale == 0.0:
-                self._use(None, ("",), 1.0)
+                self._lay(None, None, 1.0)
+                return
+            try:
+                status = os.stat(path)
+                file = (os.path.abspath(path), status.st_mtime_ns, status.st_size)
+            except (OSError, ValueError):
+                file = None
+            if self._adapter is not None and file is not None and file == self._adapter_file:
+                self._lay(self._adapter, file, scale)
                 return
             check_adapter(path, self.path)
-            status = os.stat(path)
-            state = (os.path.abspath(path), status.st_mtime_ns, status.st_size)
-            if self._adapter is not None and self._adapter_state[:3] == state:
-                self._use(self._adapter, (*state, scale), scale)
-                return
             log.clear()
             loaded = llama.llama_adapter_lora_init(self._model, os.fsencode(path))
             if not loaded:
                 raise DocentError(Code.ADAPTER_LOAD_FAILED, path=path, said=log.last_error())
-            self._use(loaded, (*state, scale), scale)
+            self._lay(loaded, file, scale)
 
-    def _use(self, adapter: Any, state: tuple[object, ...], scale: float) -> None:
-        if state == (self._adapter_state or ("",)):
+    def _lay(self, adapter: Any, file: AdapterFile | None, scale: float) -> None:
+        """Put ``adapter`` (None: none) in the place of the one before, which is freed."""
+        if adapter is self._adapter and scale == self._adapter_scale:
             return
         count = 0 if adapter is None else 1
         pointers = (llama.llama_adapter_lora_p_ctypes * 1)(*([adapter] if count else []))
-        failed = llama.llama_set_adapters_lora(self._context, pointers, count, (ctypes.c_float * 1)(scale))
-        if failed:
-            if adapter is not self._adapter:
+        if llama.llama_set_adapters_lora(self._context, pointers, count, (ctypes.c_float * 1)(scale)):
+            if adapter is not None and adapter is not self._adapter:
                 llama.llama_adapter_lora_free(adapter)
-            raise DocentError(Code.ADAPTER_LOAD_FAILED, path=str(state[0]), said=log.last_error())
+            raise DocentError(Code.ADAPTER_LOAD_FAILED, path=file[0] if file else "", said=log.last_error())
         if self._adapter is not None and self._adapter is not adapter:
             llama.llama_adapter_lora_free(self._adapter)
-        self._adapter, self._adapter_state = adapter, state
+        self._adapter, self._adapter_file, self._adapter_scale = adapter, file, scale
+        # Keys and values that were computed under the other weights would corrupt the next answer.
         self._forget()
 
     # ------------------------------------------------------------ the end

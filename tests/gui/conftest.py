@@ -13,6 +13,9 @@ from PySide6.QtWidgets import QApplication
 
 from assistant_app.gui import style
 from assistant_app.gui.engine_link import EngineLink
+from assistant_app.gui.main_window import MainWindow
+from assistant_app.paths import Paths
+from assistant_app.settings import Settings
 
 FAKE_ENGINE = Path(__file__).parent.parent / "fake_engine.py"
 
@@ -44,6 +47,29 @@ def fake_engine(qapp: QApplication, fake_command: Callable[..., list[str]]) -> I
     for link in links:
         link.close(2_000)
         link.deleteLater()
+
+
+@pytest.fixture
+def window(
+    qapp: QApplication, home: Path, fake_engine: Callable[..., EngineLink]
+) -> Iterator[Callable[..., MainWindow]]:
+    """``window(script)`` is a window on the screen whose fake engine is being started."""
+    windows: list[MainWindow] = []
+
+    def make(script: str | dict[str, Any] = "plain", *more: str) -> MainWindow:
+        paths = Paths.resolve(home)
+        paths.create()
+        link = fake_engine(script, *more)
+        made = MainWindow(link, paths, Settings(paths.settings))
+        windows.append(made)
+        made.show()
+        link.start()
+        return made
+
+    yield make
+    for made in windows:
+        made.hide()
+        made.deleteLater()
 
 
 @pytest.fixture(autouse=True)

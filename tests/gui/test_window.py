@@ -1,0 +1,490 @@
+"""The main job in the window: drop a file, ask, read the answer, open its source; and what can go wrong on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from assistant_app.gui.document_model import ROW
+from assistant_app.gui.main_window import MainWindow
+from assistant_app.protocol.records import Citation
+from tests.pdfs import text_pdf
+
+Maker = Callable[..., MainWindow]
+COPY = Qt.DropAction.CopyAction
+NO_KEY = Qt.KeyboardModifier.NoModifier
+LEFT = Qt.MouseButton.LeftButton
+
+
+def files(*paths: Path) -> QMimeData:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    return data
+
+
+def drop(target: QWidget, data: QMimeData) -> bool:
+    """Drag ``data`` over ``target`` and let go; whether it was taken. Qt passes it up from child to parent."""
+    enter = QDragEnterEvent(target.rect().center(), COPY, data, LEFT, NO_KEY)
+    QApplication.sendEvent(target, enter)
+    if not enter.isAccepted():
+        return False
+    event = QDropEvent(QPointF(target.rect().center()), COPY, data, LEFT, NO_KEY)
+    QApplication.sendEvent(target, event)
+    return event.isAccepted()
+
+
+def words(window: MainWindow, path: Path | str) -> str:
+    """What the row of ``path`` says."""
+    row = window.library.model.row(str(path))
+    return window.library.model.state(row).words if row else ""
+
+
+def ask(qtbot: QtBot, window: MainWindow, question: str) -> None:
+    field = window.conversation.composer.field
+    qtbot.keyClicks(field, question)
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+
+
+def wait_for_documents(qtbot: QtBot, window: MainWindow) -> None:
+    qtbot.waitUntil(lambda: not window.library.is_empty)
+
+
+def select(window: MainWindow, *rows: int) -> None:
+    view = window.library.list_view
+    view.clearSelection()
+    for row in rows:
+        flag = view.selectionModel().SelectionFlag.Select
+        view.selectionModel().setCurrentIndex(view.model().index(row, 0), flag)
+
+
+def requests(log: Path, kind: str) -> list[dict[str, Any]]:
+    """What the engine was asked, of one kind, in order."""
+    if not log.exists():
+        return []
+    said = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    return [request for request in said if request["type"] == kind]
+
+
+def chips(window: MainWindow) -> list[QPushButton]:
+    sources = window.conversation.turns[-1].answer.sources
+    assert sources is not None
+    return [button for button in sources.findChildren(QPushButton) if button.property("role") == "chip"]
+
+
+# ---------------------------------------------------------------- adding
+
+
+def test_a_dropped_file_gets_a_row_progress_and_an_outcome(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+    made = window({"page_seconds": 0.02})
+    pdf = text_pdf(tmp_path / "Handbook.pdf", [["The deductible is $2,000."]])
+    assert drop(made, files(pdf))
+    seen = {words(made, pdf)}
+    made.library.model.dataChanged.connect(lambda *_: seen.add(words(made, pdf)))
+    qtbot.waitUntil(lambda: words(made, pdf) == "4 pages")
+    assert {"Waiting", "Reading page 1 of 4", "Reading page 4 of 4", "Making it searchable"} <= seen
+
+
+def test_a_file_can_be_dropped_on_any_widget(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+    made = window("300")
+    wait_for_documents(qtbot, made)
+    taken: list[list[str]] = []
+    made.drop_area.dropped.disconnect()
+    made.drop_area.dropped.connect(taken.append)
+    data = files(tmp_path)
+    targets = [child for child in made.findChildren(QWidget) if child.isVisible() and child.window() is made]
+    assert len(targets) > 20
+    for target in targets:
+        taken.clear()
+        assert drop(target, data), target
+        assert taken == [[str(tmp_path)]], target
+
+
+def test_a_sheet_invites_while_files_are_over_the_window(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+    made = window()
+    data = files(tmp_path)
+    QApplication.sendEvent(made, QDragEnterEvent(made.rect().center(), COPY, data, LEFT, NO_KEY))
+    assert made.drop_area.sheet.isVisible()
+    made.drop_area.sheet.grab()
+    QApplication.sendEvent(made, QDragLeaveEvent())
+    assert not made.drop_area.sheet.isVisible()
+
+
+def test_what_is_no_file_is_not_taken(qtbot: QtBot, window: Maker) -> None:
+    made = window()
+    data = QMimeData()
+    data.setUrls([QUrl("https://example.org/a.pdf")])
+    assert not drop(made, data)
+    assert not made.drop_area.sheet.isVisible()
+
+
+def test_a_password_opens_a_locked_document(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    made = window("plain", "--log", str(log))
+    pdf = text_pdf(tmp_path / "locked.pdf", [["x"]])
+    made.add_paths([str(pdf)])
+    qtbot.waitUntil(lambda: words(made, pdf) == "Needs a password")
+    select(made, 0)
+    card = made.library.card
+    assert "protected by a password" in card.sentence
+    qtbot.keyClick(made.library.list_view, Qt.Key.Key_Return)
+    qtbot.waitUntil(card.password_field.hasFocus)
+    assert card.password_field.echoMode() == card.password_field.EchoMode.Password
+    for password, outcome in (("wrong", "Wrong password"), ("open sesame", "4 pages")):
+        qtbot.keyClicks(card.password_field, password)
+        qtbot.keyClick(card.password_field, Qt.Key.Key_Return)
+        qtbot.waitUntil(lambda outcome=outcome: words(made, pdf) == outcome)
+    assert card.password_field.text() == ""
+    assert card.isHidden()
+    assert [request["passwords"] for request in requests(log, "index_documents")] == [
+        {},
+        {str(pdf): "wrong"},
+        {str(pdf): "open sesame"},
+    ]
+
+
+def test_a_failed_document_says_why_in_words_and_can_be_tried_again(
+    qtbot: QtBot, window: Maker, tmp_path: Path
+) -> None:
+    made = window()
+    fake = tmp_path / "note.pdf"
+    fake.write_text("no PDF at all")
+    made.add_paths([str(fake)])
+    qtbot.waitUntil(lambda: words(made, fake) == "Not a PDF")
+    select(made, 0)
+    assert made.library.card.sentence.startswith("“note.pdf” is not a PDF")
+    assert "is not a PDF" in made.library.list_view.model().index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
+    text_pdf(fake, [["now it is"]])
+    qtbot.mouseClick(made.library.card.retry_button, LEFT)
+    qtbot.waitUntil(lambda: words(made, fake) == "4 pages")
+
+
+def test_cancelled_indexing_leaves_what_was_read(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+    made = window({"page_seconds": 0.05})
+    pdfs = [text_pdf(tmp_path / f"{number}.pdf", [["x"]]) for number in range(9)]
+    made.add_paths([str(tmp_path)])
+    qtbot.waitUntil(lambda: words(made, pdfs[0]) == "4 pages")
+    made.library.panel.cancel_button.click()
+    qtbot.waitUntil(made.library.panel.isHidden)
+    assert 1 <= len(made.library.model) < 9
+    assert not any(row.busy for row in made.library.model.rows())
+
+
+def test_a_file_name_that_cannot_be_sent_is_told_and_the_others_are_added(
+    qtbot: QtBot, window: Maker, tmp_path: Path
+) -> None:
+    made = window()
+    pdf = text_pdf(tmp_path / "good.pdf", [["x"]])
+    made.add_paths(["/tmp/\udcff.pdf", str(pdf)])
+    qtbot.waitUntil(lambda: words(made, pdf) == "4 pages")
+    assert "is not valid UTF-8" in made.notice.text
+
+
+# ---------------------------------------------------------------- removing
+
+
+def test_a_removal_can_be_undone_and_is_sent_only_in_the_end(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    made = window("three", "--log", str(log))
+    wait_for_documents(qtbot, made)
+    first = made.library.list_view.model().index(0, 0).data(ROW).path
+    select(made, 0)
+    made.activateWindow()
+    made.library.list_view.setFocus()
+    qtbot.waitUntil(made.library.list_view.hasFocus)
+    qtbot.keyClick(made.library.list_view, Qt.Key.Key_Delete)
+    assert made.library.model.row(first) is None
+    assert "Removed" in made.library.undo_bar.text
+    made.library.undo_bar.action_button.click()
+    assert made.library.model.row(first) is not None
+    qtbot.keyClick(made.library.list_view, Qt.Key.Key_Delete)
+    made.library.undo_bar.close_notice()
+    qtbot.waitUntil(lambda: len(requests(log, "remove_documents")) == 1)
+    assert requests(log, "remove_documents")[0]["paths"] == [first]
+
+
+def test_a_question_is_asked_without_what_was_just_removed(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    made = window("three", "--log", str(log))
+    wait_for_documents(qtbot, made)
+    select(made, 0)
+    made.library.remove_selected()
+    ask(qtbot, made, "What is left?")
+    qtbot.waitUntil(lambda: bool(requests(log, "ask")))
+    kinds = [json.loads(line)["type"] for line in log.read_text().splitlines()]
+    assert kinds.index("remove_documents") < kinds.index("ask")
+
+
+def test_a_removal_is_sent_before_the_window_ends(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    made = window("three", "--log", str(log))
+    wait_for_documents(qtbot, made)
+    select(made, 0, 1)
+    made.library.remove_selected()
+    with qtbot.waitSignal(made.left):
+        made.close()
+    assert len(requests(log, "remove_documents")[0]["paths"]) == 2
+
+
+# ---------------------------------------------------------------- asking
+
+
+def test_a_question_becomes_a_streamed_answer_with_sources(qtbot: QtBot, window: Maker) -> None:
+    made = window({"generate": 3, "token_seconds": 0.005})
+    wait_for_documents(qtbot, made)
+    ask(qtbot, made, "What is the deductible?")
+    answer = made.conversation.turns[-1].answer
+    seen: list[str] = []
+    answer.grown.connect(lambda: seen.append(answer.text))
+    qtbot.waitUntil(lambda: answer.answer is not None)
+    assert len(seen) > 2, "the text came in one piece"
+    assert seen[0].startswith("The")
+    assert len(seen[0]) < len(seen[-1])
+    assert "The deductible of the Standard plan is $2,000 a year for one person [1]." in answer.text
+    assert [chip.text().split()[0] for chip in chips(made)] == ["1", "2"]
+    assert "Verified" in chips(made)[0].accessibleName()
+    assert "Not verified" in chips(made)[1].accessibleName()
+    assert made.conversation.composer.field.toPlainText() == ""
+    assert not made.conversation.is_answering
+
+
+def test_a_chip_and_a_number_in_the_text_open_the_same_source(qtbot: QtBot, window: Maker) -> None:
+    made = window("three")
+    wait_for_documents(qtbot, made)
+    opened: list[Citation] = []
+    made.conversation.citation_activated.disconnect()
+    made.conversation.citation_activated.connect(opened.append)
+    ask(qtbot, made, "What is the deductible?")
+    answer = made.conversation.turns[-1].answer
+    qtbot.waitUntil(lambda: answer.answer is not None)
+    qtbot.mouseClick(chips(made)[1], LEFT)
+    cursor = answer.text_widget.document().find("[2]")
+    where = answer.text_widget.cursorRect(cursor).center()
+    where.setX(where.x() - 6)
+    qtbot.mouseClick(answer.text_widget.viewport(), LEFT, pos=where)
+    assert [citation.number for citation in opened] == [2, 2]
+    assert opened[0].page == 13
+
+
+def test_unsupported_sentences_are_named(qtbot: QtBot, window: Maker) -> None:
+    made = window("three")
+    wait_for_documents(qtbot, made)
+    ask(qtbot, made, "What is the deductible?")
+    qtbot.waitUntil(lambda: made.conversation.turns[-1].answer.answer is not None)
+    assert "No quote supports:\n“For a family the sum is $4,000.”" in shown_text(made)
+
+
+def test_an_answer_that_was_not_found_offers_the_nearest_passages(qtbot: QtBot, window: Maker) -> None:
+    made = window({"generate": 3, "not_found": True, "answer": "That is not in your documents."})
+    wait_for_documents(qtbot, made)
+    opened: list[Citation] = []
+    made.conversation.citation_activated.disconnect()
+    made.conversation.citation_activated.connect(opened.append)
+    ask(qtbot, made, "Who won the cup?")
+    answer = made.conversation.turns[-1].answer
+    qtbot.waitUntil(lambda: answer.answer is not None)
+    assert "Not found in your documents" in shown_text(made)
+    assert answer.sources is not None
+    passages = answer.sources.findChildren(QPushButton)
+    qtbot.mouseClick(passages[0], LEFT)
+    assert opened[0].quote.startswith("The annual deductible")
+    assert not opened[0].verified
+
+
+def test_what_search_gave_is_said_to_be_found_by_search(qtbot: QtBot, window: Maker) -> None:
+    citation = {"number": 1, "path": "/a.pdf", "page": 1, "quote": "q", "start": 0, "length": 1}
+    fields = {"citations": [{**citation, "verified": True, "given_by": "search"}]}
+    made = window({"generate": 1, "answer": "It is so.", "answer_fields": fields})
+    wait_for_documents(qtbot, made)
+    ask(qtbot, made, "Is it?")
+    qtbot.waitUntil(lambda: made.conversation.turns[-1].answer.answer is not None)
+    assert "Found by search" in shown_text(made)
+    assert "found by search" in chips(made)[0].accessibleName()
+
+
+def test_reasoning_is_folded_away_and_can_be_unfolded(qtbot: QtBot, window: Maker) -> None:
+    made = window({"generate": 1, "answer": "It is so.", "thinking": "Let me see. Page three."})
+    wait_for_documents(qtbot, made)
+    ask(qtbot, made, "Is it?")
+    answer = made.conversation.turns[-1].answer
+    qtbot.waitUntil(lambda: answer.answer is not None)
+    assert "Page three" not in shown_text(made)
+    answer.thinking_toggle.click()
+    assert "Page three" in shown_text(made)
+    assert "Page three" not in answer.text
+
+
+def test_stop_keeps_what_was_written(qtbot: QtBot, window: Maker) -> None:
+    made = window("slow_answer")
+    wait_for_documents(qtbot, made)
+    ask(qtbot, made, "How long?")
+    answer = made.conversation.turns[-1].answer
+    qtbot.waitUntil(lambda: answer.text == "It is ")
+    qtbot.keyClick(made, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: answer.answer is not None)
+    assert answer.text == "It is"
+    assert answer.failure == "Stopped here."
+
+
+def test_the_answer_is_copied_with_its_sources(qtbot: QtBot, window: Maker) -> None:
+    made = window("three")
+    wait_for_documents(qtbot, made)
+    ask(qtbot, made, "What is the deductible?")
+    qtbot.waitUntil(lambda: made.conversation.turns[-1].answer.answer is not None)
+    made.conversation.copy_last_answer()
+    copied = QApplication.clipboard().text()
+    assert "$2,000" in copied
+    assert "page 3: “The annual deductible is $2,000" in copied
+    assert copied.endswith("(not verified)")
+
+
+def test_only_the_selected_documents_are_asked(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    made = window("three", "--log", str(log))
+    wait_for_documents(qtbot, made)
+    select(made, 0, 2)
+    assert made.conversation.composer.scope_text == "Only in: 2 documents  ×"
+    ask(qtbot, made, "Here?")
+    qtbot.waitUntil(lambda: not made.conversation.is_answering)
+    made.conversation.composer.scope_button.click()
+    assert made.conversation.composer.scope_text == ""
+    ask(qtbot, made, "Everywhere?")
+    qtbot.waitUntil(lambda: len(requests(log, "ask")) == 2)
+    first, second = requests(log, "ask")
+    assert [Path(path).name for path in first["paths"]] == ["Annual report 2001.pdf", "Lease agreement 2002.pdf"]
+    assert second.get("paths") is None
+
+
+def test_an_empty_library_says_so_and_offers_to_add(qtbot: QtBot, window: Maker) -> None:
+    made = window()
+    ask(qtbot, made, "Anything?")
+    answer = made.conversation.turns[-1].answer
+    qtbot.waitUntil(lambda: bool(answer.failure))
+    assert answer.failure.startswith("There is no document to look in yet.")
+    assert any(button.isVisible() for button in answer.findChildren(QPushButton) if "Add" in button.text())
+
+
+def test_up_recalls_the_last_question_and_shift_enter_begins_a_line(qtbot: QtBot, window: Maker) -> None:
+    made = window("three")
+    wait_for_documents(qtbot, made)
+    field = made.conversation.composer.field
+    low = field.height()
+    qtbot.keyClicks(field, "One")
+    qtbot.keyClick(field, Qt.Key.Key_Return, Qt.KeyboardModifier.ShiftModifier)
+    qtbot.keyClicks(field, "two")
+    assert field.height() > low
+    qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert field.toPlainText() == ""
+    qtbot.keyClick(field, Qt.Key.Key_Up)
+    assert field.toPlainText() == "One\ntwo"
+    assert made.conversation.turns[0].question == "One\ntwo"
+
+
+# ---------------------------------------------------------------- when the engine dies
+
+
+def test_a_killed_engine_is_a_sentence_and_the_question_can_be_asked_again(qtbot: QtBot, window: Maker) -> None:
+    made = window({"generate": 2, "on": {"ask": [[{"event": {"type": "answer_text", "text": "It"}}, {"hang": True}]]}})
+    wait_for_documents(qtbot, made)
+    ask(qtbot, made, "What is the deductible?")
+    answer = made.conversation.turns[-1].answer
+    qtbot.waitUntil(lambda: answer.text == "It")
+    engine = made.engine.process_id
+    os.kill(engine, signal.SIGKILL)
+    qtbot.waitUntil(lambda: bool(answer.failure))
+    assert "The engine stopped unexpectedly" in answer.failure
+    assert "The engine stopped unexpectedly" in made.notice.text
+    assert answer.text == "It"
+    assert not made.conversation.is_answering
+    # The script of the new engine begins from the start and would hang again: it is replaced by a plain one.
+    qtbot.waitUntil(lambda: made.engine.is_ready)
+    assert made.engine.process_id != engine
+    script = Path(made.engine.command[-1])
+    script.write_text('{"generate": 2}')
+    os.kill(made.engine.process_id, signal.SIGKILL)
+    qtbot.waitUntil(lambda: not made.engine.is_ready)
+    answer.ask_again_button.click()
+    qtbot.waitUntil(lambda: answer.answer is not None)
+    assert answer.failure == ""
+    assert len(made.conversation.turns) == 1
+
+
+def test_a_library_in_use_is_told_with_a_way_to_try_again(qtbot: QtBot, window: Maker) -> None:
+    made = window("in_use")
+    qtbot.waitUntil(lambda: bool(made.notice.text))
+    assert made.notice.text.startswith("The library is open in another Docent.")
+    with qtbot.waitSignal(made.engine.died):
+        made.notice.action_button.click()
+
+
+def test_an_engine_that_cannot_start_is_told(qtbot: QtBot, window: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assistant_app.gui.engine_link.RESTART_DELAY_MS", 1)
+    made = window("dies_at_start")
+    qtbot.waitUntil(lambda: "stops again and again" in made.notice.text)
+
+
+# ---------------------------------------------------------------- model and adapter
+
+
+def test_model_and_adapter_are_switched_at_the_composer(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    made = window("three", "--log", str(log))
+    composer = made.conversation.composer
+    qtbot.waitUntil(lambda: "SmolLM2" in composer.model_picker.text())
+    qtbot.waitUntil(lambda: "starter model" in made.conversation.starter_notice.text)
+    choice(composer.model_picker, "Qwen3 4B Instruct").trigger()
+    qtbot.waitUntil(lambda: "Qwen3" in composer.model_picker.text())
+    assert made.conversation.starter_notice.text == ""
+    choice(composer.adapter_picker, "json-answers").trigger()
+    qtbot.waitUntil(lambda: "json-answers" in composer.adapter_picker.text())
+    choice(composer.adapter_picker, "None: the base model alone").trigger()
+    qtbot.waitUntil(lambda: "No adapter" in composer.adapter_picker.text())
+    used = requests(log, "use_adapter")
+    assert [(each["path"], each.get("enabled", True)) for each in used] == [
+        ("/adapters/json-answers.gguf", True),
+        ("/adapters/json-answers.gguf", False),
+    ]
+
+
+def test_a_model_that_cannot_be_used_is_told_and_the_mark_goes_back(qtbot: QtBot, window: Maker) -> None:
+    failure = {"event": {"type": "failed", "code": "model_missing", "details": {"path": "/gone.gguf"}}}
+    made = window({"generate": 1, "on": {"use_model": [[failure]]}})
+    picker = made.conversation.composer.model_picker
+    qtbot.waitUntil(lambda: "SmolLM2" in picker.text())
+    choice(picker, "Qwen3 4B Instruct").trigger()
+    qtbot.waitUntil(lambda: "/gone.gguf" in made.notice.text)
+    starter = "SmolLM2 135M Instruct (small starter model)"
+    qtbot.waitUntil(lambda: choice(picker, starter).isChecked())
+
+
+def choice(picker: QPushButton, text: str) -> Any:
+    return next(action for action in picker.menu().actions() if action.text() == text)
+
+
+def test_the_starter_notice_stays_away_once_it_was_read(qtbot: QtBot, window: Maker) -> None:
+    made = window("three")
+    qtbot.waitUntil(lambda: bool(made.conversation.starter_notice.text))
+    made.conversation.starter_notice.close_notice()
+    made.close()
+    again = window("three")
+    qtbot.waitUntil(lambda: "SmolLM2" in again.conversation.composer.model_picker.text())
+    assert again.conversation.starter_notice.text == ""
+
+
+def shown_text(window: MainWindow) -> str:
+    """All words of the last answer that are on the screen."""
+    from PySide6.QtWidgets import QLabel, QTextEdit
+
+    answer = window.conversation.turns[-1].answer
+    labels = [label.text() for label in answer.findChildren(QLabel) if label.isVisible()]
+    texts = [text.toPlainText() for text in answer.findChildren(QTextEdit) if text.isVisible()]
+    return "\n".join(labels + texts)
