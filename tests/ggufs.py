@@ -1,4 +1,4 @@
-"""GGUF files that the tests make themselves: small models that really load, adapters, and files that must be refused."""
+"""GGUF files that the tests make themselves: small models that load, adapters, and files that must be refused."""
 
 from __future__ import annotations
 

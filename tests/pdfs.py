@@ -117,11 +117,11 @@ def odd_characters_pdf(path: Path) -> Path:
     return path
 
 
-def endless_pdf(path: Path, endless: Sequence[int], pages: int) -> Path:
-    """``pages`` pages, "Page n"; those in ``endless`` (1-based) repeat a drawing 10^12 times through nested forms."""
+def endless_pdf(path: Path, endless: Sequence[int], pages: int, *, levels: int = 12) -> Path:
+    """``pages`` pages, "Page n"; those in ``endless`` (1-based) repeat a drawing 10^levels times by nested forms."""
     with pikepdf.new() as pdf:
         form: pikepdf.Object | None = None
-        for _ in range(12):
+        for _ in range(levels):
             stream = pikepdf.Stream(pdf, b"0 0 1 1 re f" if form is None else b"/X Do " * 10)
             stream.Type, stream.Subtype = pikepdf.Name.XObject, pikepdf.Name.Form
             stream.BBox = pikepdf.Array([0, 0, 100, 100])

@@ -97,12 +97,12 @@ def write(
     split.end()
     text = split.answer.strip()
     says_not_found = len(text) < 200 and bool(_SAYS_NOT_FOUND.search(text))
-    holds = bool(text) and not says_not_found
-    cited = cite(text, sources, page_text) if holds else Cited(text or prompts.NOT_FOUND, [], [])
+    cited = cite(text, sources, page_text) if not says_not_found else Cited("", [], [], False)
+    holds = cited.claims or (generated.stopped and bool(cited.text))
     first = generated.first_token_seconds
     answer = Answer(
         question=question,
-        answer=prompts.NOT_FOUND if says_not_found else cited.text,
+        answer=cited.text if holds else prompts.NOT_FOUND,
         found=holds,
         citations=cited.citations,
         unsupported=cited.unsupported,

@@ -31,11 +31,15 @@ _ENUMERATOR = re.compile(r"\W*\d{1,2}[.)]\W*")
 
 
 class Cited(NamedTuple):
-    """An answer with its marks renumbered, its citations by those numbers, and its sentences that nothing supports."""
+    """An answer with its marks renumbered, its citations by those numbers, and its sentences that nothing supports.
+
+    ``claims`` is false where no sentence says anything ("The answer to the question is:").
+    """
 
     text: str
     citations: list[Citation]
     unsupported: list[str]
+    claims: bool
 
 
 class _Quote(NamedTuple):
@@ -65,13 +69,15 @@ def cite(answer: str, sources: Sequence[Hit], page_text: PageText) -> Cited:
     plain: list[tuple[str, int]] = []
     # A mark behind the full stop belongs to the sentence before it.
     text = _LOOSE_MARK.sub(lambda match: f"{match[2]}{match[1]}", answer)
-    for span in sentences(text):
+    spans = list(sentences(text))
+    for span in spans:
         sentence = text[span.start : span.start + span.length]
         bare = _MARK.sub("", sentence)
         pieces.append(text[end : span.start])
         end = span.start + span.length
         said = claim(bare)
-        if _ENUMERATOR.fullmatch(bare) or not (said.words or said.numbers):
+        enumerates = _ENUMERATOR.fullmatch(bare) and span is not spans[-1]
+        if enumerates or not (said.words or said.numbers):
             pieces.append(bare)
             continue
         given = _given(sentence, len(sources))
@@ -89,7 +95,7 @@ def cite(answer: str, sources: Sequence[Hit], page_text: PageText) -> Cited:
         bare, place = max(plain, key=lambda item: quotes.best(claim(item[0]), sources).share)
         best = quotes.best(claim(bare), sources)
         pieces[place] = _with_marks(bare, [_number(numbered, best, "search")])
-    return Cited("".join([*pieces, text[end:]]).strip(), list(numbered.values()), unsupported)
+    return Cited("".join([*pieces, text[end:]]).strip(), list(numbered.values()), unsupported, bool(plain))
 
 
 def _given(sentence: str, count: int) -> list[int]:

@@ -27,7 +27,7 @@ _ENDINGS = (
     *("ations", "ation", "ments", "ment", "ings", "ing", "edly", "ies", "ied", "ers", "er", "ed", "es", "ly", "s"),
     *("e", "y"),
 )
-_LEAST_SHARED = 0.5
+_LEAST_SHARED = 0.65
 """Share of the answer sentence's telling words that must stand in the quote."""
 
 

@@ -67,7 +67,8 @@ def _open(app: QApplication, paths: Paths, home: str | None, files: list[str], i
         log = QUrl.fromLocalFile(str(crashed))
         sentence = app.tr("Docent ended unexpectedly the last time. Your documents are safe.")
         window.offer(sentence, app.tr("Show the &traces"), lambda: QDesktopServices.openUrl(log))
-    for problem in settings.problems:
+    elif settings.problems:
+        problem = settings.problems[0]
         window.tell_trouble(phrases.reason_sentence(problem.code, problem.details))
     if trouble is None:
         QTimer.singleShot(0, link.start)  # after the window is on the screen

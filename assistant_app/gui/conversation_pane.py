@@ -6,7 +6,16 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from assistant_app.gui import style
 from assistant_app.gui.answer_view import AnswerView
@@ -18,6 +27,9 @@ from assistant_app.protocol import messages
 
 COLUMN = 800
 """Pixels: the widest that lines of an answer get, because longer ones are hard to read."""
+
+TURNS_SHOWN = 30
+"""So many of the last turns are laid out, and so many more at a time when asked for: laying out hundreds takes long."""
 
 _NEAR_THE_END = 48
 """Pixels: whoever is this near to the end wants to see what is added there."""
@@ -85,6 +97,7 @@ class ConversationPane(QWidget):
         self._link = link
         self._job: Job | None = None
         self._turns: list[Turn] = []
+        self._first_shown = 0
         self._scope: list[str] = []
         self._wants_starter_notice = starter_notice
         self._follow = True
@@ -142,6 +155,11 @@ class ConversationPane(QWidget):
         inner.setObjectName("conversation")
         self._column = QVBoxLayout()
         self._column.setSpacing(3 * style.SPACE)
+        self._earlier = QPushButton(self.tr("Show earlier questions"))
+        style.set_role(self._earlier, "quiet")
+        self._earlier.clicked.connect(self._show_earlier)
+        self._earlier.hide()
+        self._column.addWidget(self._earlier, 0, Qt.AlignmentFlag.AlignHCenter)
         self._column.addStretch(1)
         inner.setLayout(_column(self._column))
         scroll.setWidget(inner)
@@ -205,6 +223,7 @@ class ConversationPane(QWidget):
         turn.answer.ask_again_requested.connect(lambda: self._send(turn))
         self._turns.append(turn)
         self._column.insertWidget(self._column.count() - 1, turn)
+        self._show_turns(from_turn=max(self._first_shown, len(self._turns) - TURNS_SHOWN))
         self._stack.setCurrentWidget(self._scroll)
         self._follow = True
         self._send(turn)
@@ -223,6 +242,7 @@ class ConversationPane(QWidget):
             turn.hide()
             turn.deleteLater()
         self._turns.clear()
+        self._show_turns(from_turn=0)
         self._stack.setCurrentWidget(self.welcome)
         self.composer.field.setFocus()
 
@@ -284,6 +304,16 @@ class ConversationPane(QWidget):
         self.notice_dismissed.emit()
 
     # ------------------------------------------------------------ scrolling
+
+    def _show_turns(self, from_turn: int) -> None:
+        for number, turn in enumerate(self._turns):
+            turn.setVisible(number >= from_turn)
+        self._first_shown = from_turn
+        self._earlier.setVisible(from_turn > 0)
+
+    def _show_earlier(self) -> None:
+        self._follow = False
+        self._show_turns(from_turn=max(self._first_shown - TURNS_SHOWN, 0))
 
     def _on_range(self, _low: int, high: int) -> None:
         if self._follow:

@@ -6,10 +6,12 @@ import faulthandler
 import logging
 import sys
 from collections.abc import Callable
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
 from typing import TextIO
+
+_LONGEST_LOG = 1_000_000
+"""Bytes. A longer log is set aside at the next start; one before it is kept."""
 
 LOG = logging.getLogger("docent.window")
 
@@ -27,7 +29,10 @@ def watch(logs: Path) -> tuple[TextIO | None, Path | None]:
         if crashed:
             traces.replace(before)
         stream = traces.open("w", encoding="utf-8")
-        handler = RotatingFileHandler(logs / "window.log", maxBytes=1_000_000, backupCount=1, encoding="utf-8")
+        log = logs / "window.log"
+        if log.exists() and log.stat().st_size > _LONGEST_LOG:
+            log.replace(log.with_suffix(".before.log"))
+        handler = logging.FileHandler(log, encoding="utf-8", delay=True)
     except OSError:
         return None, None
     faulthandler.enable(stream)

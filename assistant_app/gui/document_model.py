@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
@@ -20,19 +20,21 @@ _NO_INDEX = QModelIndex()
 _Index = QModelIndex | QPersistentModelIndex
 
 
-@dataclass
+@dataclass(slots=True)
 class Row:
     """One document. ``document`` is null before its first outcome, ``progress`` while it is not in work."""
 
     path: str
-    name: str
     document: Document | None = None
     progress: IndexProgress | None = None
     busy: bool = False
+    name: str = ""
+    key: tuple[str, str] = ("", "")
+    """What rows are sorted by."""
 
-    @property
-    def key(self) -> tuple[str, str]:
-        return (self.name.casefold(), self.path)
+    def __post_init__(self) -> None:
+        self.name = os.path.basename(self.path)
+        self.key = (self.name.casefold(), self.path)
 
     @property
     def needs_password(self) -> bool:
@@ -94,6 +96,10 @@ class DocumentModel(QAbstractListModel):
     def row(self, path: str) -> Row | None:
         return self._rows.get(path)
 
+    def shown(self, number: int) -> Row:
+        """The row that stands in line ``number`` of the view."""
+        return self._shown[number]
+
     def rows(self) -> Iterable[Row]:
         return self._rows.values()
 
@@ -110,7 +116,7 @@ class DocumentModel(QAbstractListModel):
         """Take the ledger as it is. Rows that are being read stay, whether the ledger knows them or not."""
         self.beginResetModel()
         busy = {row.path: row for row in self._rows.values() if row.busy}
-        self._rows = {each.path: Row(each.path, PurePath(each.path).name, each) for each in documents}
+        self._rows = {each.path: Row(each.path, each) for each in documents}
         for path, row in busy.items():
             known = self._rows.get(path)
             row.document = known.document if known else row.document
@@ -129,7 +135,7 @@ class DocumentModel(QAbstractListModel):
         """``path`` was handed to the engine."""
         row = self._rows.get(path)
         if row is None:
-            self._insert(Row(path, PurePath(path).name, busy=True))
+            self._insert(Row(path, busy=True))
         else:
             row.busy, row.progress = True, None
             self._changed(row)
@@ -144,7 +150,7 @@ class DocumentModel(QAbstractListModel):
     def set_done(self, document: Document) -> None:
         row = self._rows.get(document.path)
         if row is None:
-            self._insert(Row(document.path, PurePath(document.path).name, document))
+            self._insert(Row(document.path, document))
             return
         row.document, row.busy, row.progress = document, False, None
         self._changed(row)

@@ -192,8 +192,11 @@ class LibraryPane(QWidget):
 
     def selected_paths(self) -> list[str]:
         """The selected documents, in the order of the list."""
-        indexes = sorted(self._list.selectionModel().selectedIndexes(), key=lambda index: index.row())
-        return [index.data(ROW).path for index in indexes]
+        lines: list[int] = []
+        selection = self._list.selectionModel().selection()
+        for part in (selection.at(number) for number in range(selection.size())):
+            lines.extend(range(part.top(), part.bottom() + 1))
+        return [self._model.shown(line).path for line in sorted(lines)]
 
     def clear_selection(self) -> None:
         self._list.clearSelection()
@@ -297,7 +300,8 @@ class LibraryPane(QWidget):
 
     def _on_selection(self) -> None:
         rows = [self._model.row(path) for path in self.selected_paths()]
-        self.selection_changed.emit([row.path for row in rows if row and row.document and row.document.passages])
+        chosen = [row.path for row in rows if row and row.document and row.document.passages]
+        self.selection_changed.emit([] if len(rows) == len(self._model) else chosen)
         self._show_current()
 
     def _on_data(self, first: QModelIndex) -> None:

@@ -53,12 +53,16 @@ class SingleInstance(QObject):
         super().__init__(parent)
         self._name = name
         self._server = QLocalServer(self)
-        self._server.setSocketOptions(QLocalServer.SocketOption.UserAccessOption)
         self._server.newConnection.connect(self._on_connection)
+
+    @property
+    def address(self) -> str:
+        """Where it listens: the path of the socket, or of the pipe on Windows."""
+        return self._server.fullServerName()
 
     def listen(self) -> bool:
         """Whether this is the first window from now on. A socket left behind by a crash is cleared away."""
-        if self._server.listen(self._name):
+        if self._bind():
             return True
         probe = QLocalSocket()
         probe.connectToServer(self._name)
@@ -66,7 +70,15 @@ class SingleInstance(QObject):
             probe.abort()
             return False
         QLocalServer.removeServer(self._name)
-        return self._server.listen(self._name)
+        return self._bind()
+
+    def _bind(self) -> bool:
+        # Not QLocalServer's UserAccessOption: with it a second server takes over the first one's name (Qt 6.11, tried).
+        before = os.umask(0o177)
+        try:
+            return self._server.listen(self._name)
+        finally:
+            os.umask(before)
 
     def close(self) -> None:
         self._server.close()

@@ -142,9 +142,12 @@ def _palette(values: dict[str, str]) -> QPalette:
 def set_role(widget: QWidget, role: str) -> None:
     """Give ``widget`` its look: primary, quiet, chip, heading, muted, danger or card (and what else the
     style sheet names); "" for the plain one."""
+    if widget.property("role") == role:
+        return
     widget.setProperty("role", role)
-    widget.style().unpolish(widget)
-    widget.style().polish(widget)
+    if widget.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):  # else Qt will do it, once, when it is shown
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
 
 
 # ---------------------------------------------------------------- icons

@@ -25,8 +25,9 @@ STARTER_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db
 BATCH = 512
 """Prompt tokens that are read in one go; the estimate of memory and the loading of models share it."""
 
-MOST_LAYERS = 1024
-"""More than llama.cpp has room for (LLAMA_MAX_LAYERS is 512)."""
+MOST_LAYERS = 512
+MOST_EXPERTS = 512
+"""llama.cpp ends the process beyond these (LLAMA_MAX_LAYERS, LLAMA_MAX_EXPERTS)."""
 
 GIB = 2**30
 
@@ -186,6 +187,7 @@ def can_chat(header: Header) -> bool:
     kind = header.text("general.type")
     return (
         arch not in _WITHOUT_ANSWERS
+        and header.text("tokenizer.ggml.model") != "bert"
         and kind in ("", "model")
         and header.integer(f"{arch}.pooling_type") == 0
         and header.values.get(f"{arch}.attention.causal") is not False
@@ -239,7 +241,7 @@ def _quantisation(header: Header) -> str:
         name = LlamaFileType(header.integer("general.file_type", -1)).name
     except ValueError:
         return "unknown"
-    return name.removeprefix("MOSTLY_").removeprefix("ALL_")
+    return str(name).removeprefix("MOSTLY_").removeprefix("ALL_")
 
 
 def _elements(tensor: Tensor) -> int:
@@ -276,10 +278,16 @@ class _Shape:
                 raise damaged
             return good
 
+        epsilons = [value for key, value in header.values.items() if key.startswith(arch) and key.endswith("epsilon")]
+        if not all(isinstance(each, float) and 0.0 <= each < 1.0 for each in epsilons):
+            raise damaged
         layers, context = numbers("block_count", 0)[0], numbers("context_length", 0)[0]
         embedding = numbers("embedding_length", 0)[0]
         heads = numbers("attention.head_count", 0)
         if not arch or not file.tensors or not 1 <= layers <= MOST_LAYERS or not context or not embedding:
+            raise damaged
+        experts, used = numbers("expert_count", 0)[0], max(numbers("expert_used_count", 0))
+        if experts > MOST_EXPERTS or used > experts or (experts and not used):
             raise damaged
         width = embedding // max(heads) if max(heads) else 0
         per_head = numbers("attention.key_length", width)[0] + numbers("attention.value_length", width)[0]

@@ -97,16 +97,16 @@ SECTIONS = [
             "asked about while a document is being read. A document that has not changed is not read again.",
             "Docent does not copy or change your files. Removing a document from the library leaves the file where it "
             "is. When a file was changed, add it again, and Docent replaces what it knew of the old version.",
-            "The library says what happened to every file:",
+            "The library says what happened to every file. A document without a remark can be searched as a whole.",
             [
-                "<b>Indexed</b> means that the whole document can be searched.",
-                "<b>Partial</b> means that some pages have no text or could not be read. The other pages can be "
+                "<b>Partly read</b> means that some pages have no text or could not be read. The other pages can be "
                 "searched.",
-                "<b>Password</b> means that the document is encrypted. Docent asks for the password, uses it once and "
-                "does not keep it.",
-                "<b>Scan</b> means that the pages are pictures without text. Run a scanned document through text "
+                "<b>Needs a password</b> means that the document is encrypted. Docent asks for the password, uses it "
+                "and does not store it.",
+                "<b>A scan</b> means that the pages are pictures without text. Run a scanned document through text "
                 "recognition (OCR) before you add it.",
                 "<b>Damaged</b> means that the file is broken and cannot be repaired.",
+                "<b>File is missing</b> means that the file was moved or deleted. Docent still remembers its text.",
             ],
         ],
     ),
@@ -117,8 +117,10 @@ SECTIONS = [
             "you would ask a colleague. A question about one thing gets a better answer than three questions at once.",
             "Docent first searches the library for the passages that fit the question. The language model then writes "
             "an answer from those passages only. The answer appears word by word while it is written.",
+            "Docent looks in all documents unless you select some of them in the library. When documents are selected, "
+            "Docent looks only in those.",
             "The Stop button ends an answer early, and what was written stays. The Copy button copies the answer with "
-            "its citations. A second question about the same passages is answered faster than the first.",
+            "its sources. A second question about the same passages is answered faster than the first.",
             "When the documents do not hold the answer, Docent says that it found nothing. Docent then shows the "
             "passages that came nearest, so that you can judge for yourself.",
         ],
@@ -208,14 +210,18 @@ SECTIONS = [
         [
             "Everything in the window can be done with the keyboard. On a Mac, press Command instead of Ctrl.",
             [
-                ("Ctrl+O", "add documents"),
-                ("Ctrl+L", "go to the question field"),
+                ("Ctrl+O", "add files"),
+                ("Ctrl+Shift+O", "add a folder"),
                 ("Enter", "ask the question; Shift+Enter starts a new line"),
                 ("Esc", "stop the answer"),
+                ("Ctrl+N", "begin a new conversation"),
+                ("Ctrl+Shift+C", "copy the last answer with its sources"),
+                ("Delete", "remove the selected documents from the library"),
+                ("F6", "go to the next pane"),
+                ("F9 and F10", "show or hide the library and the page viewer"),
                 ("Ctrl+F", "find in the document"),
-                ("Ctrl++ and Ctrl+-", "zoom in and out"),
-                ("Ctrl+0", "fit the page to the width"),
                 ("Ctrl+,", "open the settings"),
+                ("F1", "open this guide"),
             ],
         ],
     ),
@@ -322,8 +328,9 @@ def story() -> Iterator[Flowable]:
     yield TableOfContents(levelStyles=[CONTENTS], dotsMinLevel=-1)
     yield Spacer(1, 4 * mm)
     for section in SECTIONS:
-        # A heading stays with the first lines under it.
-        yield CondPageBreak(32 * mm)
+        # A heading stays with the first lines under it, or with the whole of a table.
+        has_table = any(isinstance(part, list) and isinstance(part[0], tuple) for part in section.parts)
+        yield CondPageBreak((100 if has_table else 32) * mm)
         yield Paragraph(section.heading, HEADING)
         for part in section.parts:
             if isinstance(part, str):

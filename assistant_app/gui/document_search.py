@@ -1,0 +1,94 @@
+"""Finding text in the document that is shown: one search at a time, and which match is the current one."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject, Signal
+
+from assistant_app.gui.engine_link import EngineLink, Failure, Job
+from assistant_app.protocol import messages
+from assistant_app.protocol.records import Match
+
+
+class DocumentSearch(QObject):
+    """Matches come while the engine searches; the first one at or behind a page becomes the current one."""
+
+    changed = Signal()
+    """Matches came, or the search ended."""
+
+    moved = Signal()
+    """Another match is the current one."""
+
+    failed = Signal(object)
+    """Carries a ``Failure``."""
+
+    def __init__(self, link: EngineLink, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._link = link
+        self._job: Job | None = None
+        self._from_page = 1
+        self.text = ""
+        self.matches: list[Match] = []
+        self.index = -1
+        """Of the current match; -1 for none."""
+        self.is_cut = False
+        """Whether there are more matches than are counted."""
+
+    @property
+    def is_running(self) -> bool:
+        return self._job is not None
+
+    @property
+    def current(self) -> Match | None:
+        return self.matches[self.index] if self.index >= 0 else None
+
+    def start(self, path: str, text: str, from_page: int) -> None:
+        """Search ``text`` from the beginning; the match nearest behind ``from_page`` will be the current one."""
+        self.clear()
+        self.text = text
+        self._from_page = from_page
+        if not path or not text.strip():
+            return
+        job = self._job = self._link.request(messages.FindText(path=path, text=text))
+        job.progressed.connect(lambda event: self._on_found(job, event))
+        job.finished.connect(lambda event: self._on_found(job, event))
+        job.failed.connect(lambda failure: self._on_failed(job, failure))
+
+    def clear(self) -> None:
+        """End the search and forget its matches."""
+        if self._job is not None:
+            self._job.cancel()
+        self._job = None
+        self.text = ""
+        self.matches = []
+        self.index = -1
+        self.is_cut = False
+        self.changed.emit()
+
+    def step(self, by: int) -> None:
+        """Make the next (1) or previous (-1) match the current one, around the end."""
+        if self.matches:
+            start = self.index if self.index >= 0 else (-1 if by > 0 else 0)
+            self.index = (start + by) % len(self.matches)
+            self.moved.emit()
+
+    def _on_found(self, job: Job, event: messages.Event) -> None:
+        if job is not self._job:
+            return
+        assert isinstance(event, messages.TextFound)
+        self.matches += event.matches
+        if event.done:
+            self._job = None
+            self.is_cut = event.pages_done < event.pages_total
+        had_none = self.index < 0
+        if had_none:
+            behind = (number for number, match in enumerate(self.matches) if match.page >= self._from_page)
+            self.index = next(behind, 0 if event.done and self.matches else -1)
+        self.changed.emit()
+        if had_none and self.index >= 0:
+            self.moved.emit()
+
+    def _on_failed(self, job: Job, failure: Failure) -> None:
+        if job is self._job:
+            self._job = None
+            self.changed.emit()
+            self.failed.emit(failure)
