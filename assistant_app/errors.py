@@ -114,6 +114,8 @@ class DocentError(Exception):
 
 
 _DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG} if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
+# SQLite names a quota or a file-size limit no more precisely than as a failed write (SQLITE_IOERR_WRITE, 778).
+_DISK_FULL_WORDS = ("disk is full", "no space left", "(code: 13)", "(code: 778)", "file too large", "quota exceeded")
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -123,5 +125,7 @@ def is_disk_full(error: BaseException) -> bool:
     """
     if isinstance(error, OSError) and error.errno in _DISK_FULL_ERRNOS:
         return True
+    if getattr(error, "sqlite_errorname", "") in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):
+        return True
     said = str(error).lower()
-    return "disk is full" in said or "no space left" in said or "(code: 13)" in said
+    return any(words in said for words in _DISK_FULL_WORDS)

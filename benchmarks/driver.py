@@ -28,9 +28,10 @@ class Driver(QObject):
         super().__init__()
         self._say = say
         self._gaps: list[float] = []
+        self._own_work: list[float] = []
         self._ticks = QTimer(self, interval=1, timerType=Qt.TimerType.PreciseTimer)
         self._ticks.timeout.connect(self._tick)
-        self._last_tick = 0.0
+        self._last_tick = self._last_work = 0.0
         self._open_jobs = 0
         self._answers: list[dict[str, Any]] = []
         self._questions: Iterator[str] = iter(())
@@ -63,12 +64,12 @@ class Driver(QObject):
     def do_work(self, paths: list[str], questions: list[str]) -> None:
         """Add ``paths``, and ask the questions one after the other meanwhile; done when all of it is.
 
-        Answers with the pauses of the event loop (milliseconds between two turns of a timer of one millisecond) and
-        what is known of each answer.
+        Answers with the pauses of the event loop (milliseconds between two turns of a timer of one millisecond), the
+        processor time that the window's own thread spent in each, and what is known of each answer.
         """
-        self._gaps, self._answers = [], []
+        self._gaps, self._own_work, self._answers = [], [], []
         self._questions = iter(questions)
-        self._last_tick = time.perf_counter()
+        self._last_tick, self._last_work = time.perf_counter(), time.thread_time()
         self._ticks.start()
         if paths:
             self._window.add_paths(paths)
@@ -155,9 +156,10 @@ class Driver(QObject):
     def _finish(self) -> None:
         if self._open_jobs == 0 and self._ticks.isActive():
             self._ticks.stop()
-            self._say({"gaps": self._gaps, "answers": self._answers})
+            self._say({"gaps": self._gaps, "own_work": self._own_work, "answers": self._answers})
 
     def _tick(self) -> None:
-        now = time.perf_counter()
+        now, work = time.perf_counter(), time.thread_time()
         self._gaps.append((now - self._last_tick) * 1000)
-        self._last_tick = now
+        self._own_work.append((work - self._last_work) * 1000)
+        self._last_tick, self._last_work = now, work

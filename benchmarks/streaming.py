@@ -12,12 +12,15 @@ from llama_cpp import Llama
 
 from assistant_app.answering import prompts
 from assistant_app.models.model_files import starter_model
+from assistant_app.paths import Paths
 from assistant_app.protocol.records import Hit
+from assistant_app.settings import Settings
 from benchmarks import common
 from benchmarks.in_window import Window
 
-ROUNDS = 7
+ROUNDS = 5
 CONTEXT = 4096
+ANSWER_TOKENS = 200
 
 
 def bare_speed(model: Llama, question: str, hits: list[dict[str, Any]], tokens: int) -> float:
@@ -40,10 +43,11 @@ def main() -> None:
     model = Llama(str(starter_model()), n_ctx=CONTEXT, n_threads=psutil.cpu_count(logical=False), verbose=False, seed=1)
     with common.folder() as folder:
         document = common.make_pdf(folder / "report.pdf", 12)
+        Settings(Paths.resolve(folder / "home").settings).update({"answer.max_tokens": ANSWER_TOKENS})
         with Window(folder / "home") as window:
             window.do("work", paths=[str(document)], questions=[])
             for number in range(ROUNDS + 1):
-                sentence = common.prose(number * 1, 1)
+                sentence = common.prose(number, 1)
                 question = f"Explain in many words what is said about this: {sentence}"
                 (answer,) = window.do("work", paths=[], questions=[question])["answers"]
                 if answer["tokens_a_second"] is None or answer["tokens"] < 20:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from assistant_app.answering import prompts
 from assistant_app.answering.citations import Cited, PageText, cite
+from assistant_app.answering.repetition import LoopGuard
 from assistant_app.answering.thinking import ThinkingFilter
 from assistant_app.library.retrieval import Found
 from assistant_app.models.chat_model import ChatModel
@@ -21,9 +22,36 @@ more (misspelt ones included), questions on other subjects 0.12 at most (66 and 
 NEAREST = 3
 """Hits that are offered where nothing was found."""
 
+_DOCUMENTS = r"(?:documents?|sources?|texts?|context|passages?|excerpts?)\b"
+_INFORMATION = r"(?:information|mention|answers?|details?|references?|evidence|anything)\b"
+_NOT = r"(?:\bnot|n['’]t)\s+(?:\w+ly\s+)?"
 _SAYS_NOT_FOUND = re.compile(
-    r"\b(not|n't|no)\b.{0,40}\b(in|from|by)\b.{0,12}\b(documents?|sources?|text|context|passages?)\b", re.IGNORECASE
+    "|".join(
+        (
+            # "not in your documents", "isn't mentioned in the given sources"
+            rf"{_NOT}(?:be\s+)?(?:(?:found|mentioned|stated|specified|given|provided|contained|available|present|listed"
+            rf"|discussed|addressed|described|answered|appear)\s+)?(?:in|by|from|within)\s+(?:\w+\s+){{0,3}}{_DOCUMENTS}",
+            # "the sources do not say", "the document does not contain the answer"
+            rf"\b{_DOCUMENTS}(?:\s+\w+)?\s+(?:do|does|did)\s*{_NOT}(?:(?:mention|state|specify|say|answer|address|indicate"
+            rf"|discuss|describe|tell)\b|(?:contain|provide|give|have|include)\s+(?:\w+\s+){{0,3}}{_INFORMATION})",
+            rf"\b(?:sources|context|passages)(?:\s+\w+)?\s+(?:do|does|did)\s*{_NOT}(?:contain|provide|give)\b",
+            # "there is no information about it in the text", "no answer was found"
+            rf"\bno\s+(?:\w+\s+)?{_INFORMATION}.{{0,80}}\b(?:in|from|by)\s+(?:\w+\s+){{0,3}}{_DOCUMENTS}",
+            rf"\bno\s+(?:\w+\s+)?{_INFORMATION}.{{0,60}}\b(?:available|provided|given|found)\b",
+            # "I cannot find", "I don't know"; "we do not have a dress code" is an answer
+            r"\bI(?:['’]m|\s+am)?\s+(?:cannot|can['’]t|could(?:\s+not|n['’]t)|unable\s+to|not\s+able\s+to|do(?:\s+not|n['’]t))"
+            r"\s+(?:find|answer|determine|locate|know|have|see|tell)\b",
+        )
+    ),
+    re.IGNORECASE,
 )
+_GOES_ON = re.compile(r"(?<!sorry, )\b(?:but|however|although|though)\b", re.IGNORECASE)
+_CODE = re.compile(r"\b\w*\d\w*\b")
+
+
+def says_not_found(text: str) -> bool:
+    """Whether a model's answer says, in whatever words, that the documents do not hold it, and nothing besides."""
+    return len(text) < 200 and bool(_SAYS_NOT_FOUND.search(text)) and not _GOES_ON.search(text)
 
 
 class Written(NamedTuple):
@@ -44,8 +72,8 @@ def is_about(question: str, found: Found) -> bool:
         return False
     if max(hit.similarity or 0.0 for hit in found.hits) >= LEAST_SIMILARITY:
         return True
-    codes = re.findall(r"\b\w*\d\w*\b", question)
-    return any(code.casefold() in hit.text.casefold() for code in codes for hit in found.hits)
+    codes = set(_CODE.findall(question.casefold()))
+    return any(not codes.isdisjoint(_CODE.findall(hit.text.casefold())) for hit in found.hits)
 
 
 def not_found(question: str, found: Found, began: float, **of_model: str | None) -> Answer:
@@ -85,20 +113,27 @@ def write(
         DocentError: ``context_too_small`` or ``generation_failed``.
     """
     sources, left_out = prompts.fitting(model, question, found.hits, max_tokens)
-    split = ThinkingFilter(on_text)
+    guard = LoopGuard()
+
+    def said(piece: str, thinking: bool) -> None:
+        if not thinking:
+            guard.feed(piece)
+        on_text(piece, thinking)
+
+    split = ThinkingFilter(said)
     before = time.perf_counter()
     generated = model.generate(
         prompts.messages(question, sources),
         max_tokens=max_tokens,
         temperature=temperature,
         on_text=split.feed,
-        cancelled=cancelled,
+        cancelled=lambda: bool(guard.looped) or cancelled(),
     )
     split.end()
-    text = split.answer.strip()
-    says_not_found = len(text) < 200 and bool(_SAYS_NOT_FOUND.search(text))
-    cited = cite(text, sources, page_text) if not says_not_found else Cited("", [], [], False)
-    holds = cited.claims or (generated.stopped and bool(cited.text))
+    stopped = generated.stopped and not guard.looped
+    text = guard.without_loop(split.answer).strip()
+    cited = Cited("", [], [], False) if says_not_found(text) else cite(text, sources, page_text, question)
+    holds = cited.claims or (stopped and bool(cited.text))
     first = generated.first_token_seconds
     answer = Answer(
         question=question,
@@ -117,7 +152,7 @@ def write(
             total=_since(began),
         ),
     )
-    return Written(answer, split.thinking.strip(), generated.stopped)
+    return Written(answer, split.thinking.strip(), stopped)
 
 
 def _since(began: float) -> float:

@@ -7,27 +7,32 @@ the page itself, and whether it supports the sentence is decided here, not by th
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
 
-from assistant_app.answering.support import Claim, claim, shared, supports
-from assistant_app.documents.passages import Span, fold_space, sentences
+from assistant_app.answering.support import Claim, claim, common_words, fold, shared, supports
+from assistant_app.documents.passages import Span, fold_space, sentences, trimmed
 from assistant_app.protocol.records import Citation, GivenBy, Hit
 
-LONGEST_QUOTE = 2
-"""Sentences that a quote may span: a name in one and its number in the next is common."""
-LONGEST_QUOTE_CHARACTERS = 600
+LONGEST_QUOTE = 600
+"""Code points. A quote is a sentence or, because a name in one and its number in the next is common, two."""
 
-_MARK = re.compile(r"\s*\[\s*(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\s*\]")
-_LOOSE_MARK = re.compile(r"([.!?])((?:\s*\[\s*\d[\d\s,;]*\])+)")
+_LINE = re.compile(rf"[^\n]{{1,{LONGEST_QUOTE}}}(?=\s|\Z)|[^\n]{{1,{LONGEST_QUOTE}}}")
+
+_MARK = re.compile(r"(?<!\s)\s*\[\s*(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\s*\]")
+# A mark behind the full stop belongs to the sentence before it.
+_LATE_MARK = re.compile(r"([.!?…。！？][\"'”’)]*)((?:[^\S\n]*\[\s*\d[\d\s,;–-]*\])+)")
+_ITEM = re.compile(r"\W*(\d{1,2})[.)](?=\s|\Z)")
+"""The "2." of a list, which is no claim."""
+_STOPS = ".!?…。！？"
+_OWN_MARK = re.compile("\x00(\\d+)\x01")
+"""A mark of ours while the answer is put together: what the model wrote in brackets can never pass for one."""
 
 PageText = Callable[[str, int], str | None]
-
-
-_ENUMERATOR = re.compile(r"\W*\d{1,2}[.)]\W*")
-"""The "2." of a list, which is no claim."""
 
 
 class Cited(NamedTuple):
@@ -50,7 +55,7 @@ class _Quote(NamedTuple):
     share: float
 
 
-def cite(answer: str, sources: Sequence[Hit], page_text: PageText) -> Cited:
+def cite(answer: str, sources: Sequence[Hit], page_text: PageText, question: str = "") -> Cited:
     """Tie each sentence of ``answer`` to what stands behind it.
 
     A sentence that cites sources gets the best quote of each of them; where none of those supports it, or where it
@@ -60,48 +65,67 @@ def cite(answer: str, sources: Sequence[Hit], page_text: PageText) -> Cited:
     Args:
         answer: the model's text; its ``[n]`` mean ``sources[n - 1]``.
         page_text: gives the text of a page by path and number.
+        question: what was asked; a sentence that is only a number or a name says it about the question's words.
     """
-    quotes = _Quotes(sources, page_text)
+    quotes = _Quotes(page_text)
+    common = common_words([question, *(source.text for source in sources)])
     numbered: dict[tuple[str, int | None, Span], Citation] = {}
     unsupported: list[str] = []
     pieces: list[str] = []
-    end = 0
-    plain: list[tuple[str, int]] = []
-    # A mark behind the full stop belongs to the sentence before it.
-    text = _LOOSE_MARK.sub(lambda match: f"{match[2]}{match[1]}", answer)
-    spans = list(sentences(text))
-    for span in spans:
+    plain: list[tuple[Claim, str, int]] = []
+    end = items = 0
+    text = _LATE_MARK.sub(r"\2\1", answer.replace("\x00", "").replace("\x01", ""))
+    for span in sentences(text):
         sentence = text[span.start : span.start + span.length]
         bare = _MARK.sub("", sentence)
-        pieces.append(text[end : span.start])
+        pieces += [text[end : span.start], bare]
         end = span.start + span.length
-        said = claim(bare)
-        enumerates = _ENUMERATOR.fullmatch(bare) and span is not spans[-1]
-        if enumerates or not (said.words or said.numbers):
-            pieces.append(bare)
+        item = _ITEM.match(bare)
+        items = int(item[1]) if item and int(item[1]) in (1, items + 1) else items
+        said = _claim(bare[item.end() :] if item and int(item[1]) == items else bare, question, common)
+        if not (said.words or said.numbers):
             continue
         given = _given(sentence, len(sources))
-        chosen: list[tuple[_Quote, GivenBy]] = [(quotes.best(said, [sources[n - 1]]), "model") for n in given]
+        best = [(quotes.best(said, [sources[number - 1]]), "model") for number in given]
+        chosen: list[tuple[_Quote, GivenBy]] = [(quote, "model") for quote, _ in best if quote]
         if not any(quote.supports for quote, _ in chosen):
             found = quotes.best(said, sources)
-            if found.supports:
+            if found and found.supports:
                 chosen.append((found, "search"))
             else:
                 unsupported.append(fold_space(bare))
-        marks = [_number(numbered, quote, given_by) for quote, given_by in chosen]
-        plain.append((bare, len(pieces)))
-        pieces.append(_with_marks(bare, marks))
-    if not numbered and sources and plain:
-        bare, place = max(plain, key=lambda item: quotes.best(claim(item[0]), sources).share)
-        best = quotes.best(claim(bare), sources)
-        pieces[place] = _with_marks(bare, [_number(numbered, best, "search")])
-    return Cited("".join([*pieces, text[end:]]).strip(), list(numbered.values()), unsupported, bool(plain))
+        plain.append((said, bare, len(pieces) - 1))
+        pieces[-1] = _with_marks(bare, [_number(numbered, quote, given_by) for quote, given_by in chosen])
+    if not numbered:
+        candidates = [(quote, bare, place) for said, bare, place in plain if (quote := quotes.best(said, sources))]
+        if candidates:
+            quote, bare, place = max(candidates, key=lambda candidate: candidate[0].share)
+            pieces[place] = _with_marks(bare, [_number(numbered, quote, "search")])
+    body = _with_brackets("".join([*pieces, text[end:]]))
+    return Cited(body, list(numbered.values()), unsupported, bool(plain))
+
+
+def _claim(sentence: str, question: str, common: Collection[str]) -> Claim:
+    """What a sentence says; "$2,000." and "Yes." say it about what was asked."""
+    said = claim(sentence, common)
+    if said.words:
+        return said
+    asked = claim(question)
+    if said.numbers:
+        return said._replace(words=asked.words)
+    short = fold(sentence).strip(" .,!")
+    if short not in ("yes", "no"):
+        return said
+    return asked if short == "yes" else asked._replace(denied=frozenset({""}))
 
 
 def _given(sentence: str, count: int) -> list[int]:
     """The source numbers that a sentence cites, once each; numbers of no source are left out."""
-    numbers = [int(number) for match in _MARK.finditer(sentence) for number in re.findall(r"\d+", match[1])]
-    return [number for number in dict.fromkeys(numbers) if 1 <= number <= count]
+    numbers: dict[int, None] = {}
+    for match in _MARK.finditer(sentence):
+        for first, last in re.findall(r"(\d+)(?:\s*[–-]\s*(\d+))?", match[1]):
+            numbers.update(dict.fromkeys(range(int(first), int(last or first) + 1)))
+    return [number for number in numbers if 1 <= number <= count]
 
 
 def _number(numbered: dict[tuple[str, int | None, Span], Citation], quote: _Quote, given_by: GivenBy) -> int:
@@ -126,56 +150,87 @@ def _number(numbered: dict[tuple[str, int | None, Span], Citation], quote: _Quot
 
 
 def _with_marks(sentence: str, numbers: Sequence[int]) -> str:
-    marks = "".join(f" [{number}]" for number in dict.fromkeys(numbers))
+    marks = "".join(f" \x00{number}\x01" for number in dict.fromkeys(numbers))
     body = sentence.rstrip()
-    stop = body[-1:] if body[-1:] in ".!?" else ""
-    return f"{body.removesuffix(stop) if stop else body}{marks}{stop}"
+    stop = body[-1:] if body[-1:] in _STOPS else ""
+    return f"{body.removesuffix(stop)}{marks}{stop}"
+
+
+def _with_brackets(text: str) -> str:
+    """Our marks as ``[n]``; whatever else reads like one is put into round brackets."""
+    text = _MARK.sub(lambda match: match[0].replace("[", "(").replace("]", ")"), text)
+    return _OWN_MARK.sub(r"[\1]", text).strip()
 
 
 class _Quotes:
     """The sentences around each source, read once."""
 
-    def __init__(self, sources: Sequence[Hit], page_text: PageText) -> None:
+    def __init__(self, page_text: PageText) -> None:
         self._page_text = page_text
-        self._known: dict[tuple[str, int | None, int], list[tuple[Hit, Span, str, Claim]]] = {}
-        self._sources = sources
+        self._pages: dict[tuple[str, int], tuple[str, list[Span]]] = {}
+        self._known: dict[tuple[str, int | None, int, int], list[tuple[Span, str, Claim]]] = {}
 
-    def best(self, said: Claim, sources: Sequence[Hit]) -> _Quote:
-        """The shortest quote of ``sources`` that supports ``said``; else the one that shares most with it."""
+    def best(self, said: Claim, sources: Sequence[Hit]) -> _Quote | None:
+        """The shortest quote of ``sources`` that supports ``said``; else the one that shares most with it.
+
+        Null where the library holds none of the sources any more.
+        """
         candidates = [
             _Quote(source, span, text, supports(said, quoted), shared(said, quoted))
             for source in sources
-            for source, span, text, quoted in self._of(source)
+            for span, text, quoted in self._of(source)
         ]
+        if not candidates:
+            return None
         return max(candidates, key=lambda quote: (quote.supports, round(quote.share, 3), -quote.span.length))
 
-    def _of(self, source: Hit) -> list[tuple[Hit, Span, str, Claim]]:
-        key = (source.path, source.page, source.start)
+    def _of(self, source: Hit) -> list[tuple[Span, str, Claim]]:
+        key = (source.path, source.page, source.start, source.length)
         if key not in self._known:
-            text = self._page_text(source.path, source.page or 0)
-            passage = Span(source.start, source.length)
-            if text is None:  # the document went while the model wrote: the passage itself is still known
-                spans = [passage]
-                cut = {passage: source.text}
-            else:
-                spans = _spans(text, passage)
-                cut = {span: text[span.start : span.start + span.length] for span in spans}
-            self._known[key] = [(source, span, cut[span], claim(cut[span])) for span in spans]
+            text, page_sentences = self._page(source.path, source.page or 0)
+            # The document may have gone, or have been read anew, while the model wrote.
+            unchanged = text[source.start : source.start + source.length] == source.text
+            spans = _spans(text, page_sentences, Span(source.start, source.length)) if unchanged else []
+            cut = [(span, text[span.start : span.start + span.length]) for span in spans]
+            self._known[key] = [(span, quote, claim(quote)) for span, quote in cut]
         return self._known[key]
 
+    def _page(self, path: str, page: int) -> tuple[str, list[Span]]:
+        if (path, page) not in self._pages:
+            text = self._page_text(path, page) or ""
+            self._pages[path, page] = (text, list(sentences(text)))
+        return self._pages[path, page]
 
-def _spans(text: str, passage: Span) -> list[Span]:
+
+def _spans(text: str, page_sentences: Sequence[Span], passage: Span) -> list[Span]:
     """The quotes that a passage offers: the page's sentences that touch it, alone and with the next one."""
+    end = passage.start + passage.length
+    first = bisect_right(page_sentences, passage.start, key=sum)
+    last = bisect_left(page_sentences, end, key=lambda span: span.start)
     touching = [
-        span
-        for span in sentences(text)
-        if span.start < passage.start + passage.length and passage.start < span.start + span.length
+        piece
+        for span in page_sentences[first:last]
+        for piece in _quotable(text, span)
+        if piece.start < end and passage.start < sum(piece)
     ]
-    spans: list[Span] = []
-    for first in range(len(touching)):
-        for last in range(first, min(first + LONGEST_QUOTE, len(touching))):
-            begin = touching[first].start
-            length = touching[last].start + touching[last].length - begin
-            if last == first or length <= LONGEST_QUOTE_CHARACTERS:
-                spans.append(Span(begin, length))
-    return spans or [passage]
+    spans: list[Span] = list(touching)
+    for one, other in pairwise(touching):
+        both = Span(one.start, sum(other) - one.start)
+        if both.length <= LONGEST_QUOTE and _agree(text, one, other):
+            spans.append(both)
+    return spans
+
+
+def _agree(text: str, one: Span, other: Span) -> bool:
+    """Whether both deny something or neither does: "It covers A. It does not cover B." must support no "not A"."""
+    denied, also_denied = (claim(text[span.start : sum(span)]).denied for span in (one, other))
+    return bool(denied) == bool(also_denied)
+
+
+def _quotable(text: str, sentence: Span) -> Iterator[Span]:
+    """The sentence, or its lines where it is too long to be read as one (a table, say)."""
+    if sentence.length <= LONGEST_QUOTE:
+        yield sentence
+        return
+    for line in _LINE.finditer(text, sentence.start, sum(sentence)):
+        yield from trimmed(text, line.start(), line.end())

@@ -1,7 +1,8 @@
 """Does a sentence of a page support a sentence of an answer?
 
-The rule is strict where mistakes hurt: every number and every name of the answer's sentence must stand in the quote,
-"not" in one and not in the other is no support, and most of the telling words must be shared. It reads letters, not
+The rule is strict where mistakes hurt: every number (with its unit) and every name of the answer's sentence must stand
+in the quote; what is denied in one must be denied in the other; where one says "more", "before" or "employer", the
+other must not say "less", "after" or "employee"; and most of the telling words must be shared. It reads letters, not
 meaning: what it calls verified can be checked by eye, and that is the point.
 """
 
@@ -9,66 +10,155 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*|\d[\d.,:/]*\d|\d")
-_NEGATION = {"not", "no", "never", "none", "neither", "nor", "without", "cannot", "nothing"}
-_FILLING = frozenset(
+_TOKEN = re.compile(
+    r"(?P<clock>[ap]\.?m(?![^\W\d_]))"
+    r"|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)*)"
+    r"|(?P<number>\d{4}-\d\d-\d\d|\d+(?:[.,:/]\d+|[\u00a0\u2009\u202f'’]\d{3}(?!\d))*)"
+    r"|(?P<sign>[$€£¥₹%‰°])",
+    re.IGNORECASE,
+)
+_NEGATION = frozenset(
     """
-    a about above after all also an and any are as at be because been being below between both but by can could did do
-    does each for from further had has have he her here hers him his how i if in into is it its itself just may me might
-    more most must my of off on once only or other our out over own per said same say says she should so some such than
-    that the their them then there these they this those through to too under until up upon us very was we were what
-    when where which while who whom why will with would yes you your according document documents source sources
-    provided answer question based given states stated text
+    not no never none neither nor without cannot nothing nobody non except excluding exclude excludes excluded unless
+    nicht kein keine keinen keiner nie ohne ne pas jamais sans aucun aucune nunca ningún ninguna
     """.split()
 )
-_ENDINGS = (
-    *("ations", "ation", "ments", "ment", "ings", "ing", "edly", "ies", "ied", "ers", "er", "ed", "es", "ly", "s"),
-    *("e", "y"),
+_FILLING = frozenset(
+    """
+    a about above after all also am an and any are as at be because been before being below between both but by can
+    could did do does each fewer for from further had has have he her here hers him his how i if in into is it its
+    itself just least less may me might more most must my of off on once only or other our out over own per said same
+    say says she should so some such than that the their them then there these they this those through to too under
+    until up upon us very was we were what when where which while who whom why will with would yes you your according
+    document documents source sources provided answer question based given states stated text
+    """.split()
 )
-_LEAST_SHARED = 0.65
-"""Share of the answer sentence's telling words that must stand in the quote."""
+_OPPOSITES = (
+    *(("more", "less"), ("more", "fewer"), ("over", "under"), ("above", "below"), ("before", "after")),
+    *(("least", "most"), ("minimum", "maximum"), ("increase", "decrease"), ("first", "last"), ("full", "part")),
+    *(("in", "out"), ("include", "exclude"), ("employer", "employee"), ("buy", "sell"), ("open", "close")),
+)
+_UNITS = {
+    word: unit
+    for unit, words in {
+        "%": "% percent pct",
+        "$": "$ usd dollar dollars",
+        "€": "€ eur euro euros",
+        "£": "£ gbp pound pounds",
+        "¥": "¥ jpy yen",
+        "₹": "₹ inr rupee rupees",
+        "minute": "minute minutes min mins",
+        "hour": "hour hours hr hrs",
+        "day": "day days",
+        "week": "week weeks",
+        "month": "month months",
+        "year": "year years yr yrs",
+        "am": "am",
+        "pm": "pm",
+    }.items()
+    for word in words.split()
+}
+_CURRENCIES = frozenset("$€£¥₹")
+_SIGNS = _CURRENCIES | {"%"}
+_MAGNITUDES = frozenset("hundred thousand million billion trillion".split())
+_ONES = dict(zip("one two three four five six seven eight nine".split(), range(1, 10), strict=True))
+_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
+_NUMBER_WORDS = {**_ONES, **dict(zip(_TEENS, range(10, 20), strict=True)), **_TENS}
+_LETTERS = re.compile(r"[^\W\d_]+")
+_SENTENCE_BREAK = re.compile(r"[.!?:;•]")
+_LEAST_SHARED = 0.7
+"""Share of the answer sentence's telling words that must stand in the quote: two of three are not enough."""
 
 
 class Claim(NamedTuple):
-    """What a sentence says, as far as letters show it."""
+    """What a sentence says, as far as letters show it.
+
+    Attributes:
+        numbers: each number, and each number with its unit ("2000", "2000 $").
+        names: words in upper case that begin no sentence, in lower case.
+        spelled: what a name is looked up in: every word but the filling ones, in lower case.
+        words: the telling words, stemmed.
+        denied: the telling words that follow a "not", stemmed.
+        sides: words that have an opposite.
+    """
 
     numbers: frozenset[str]
     names: frozenset[str]
+    spelled: frozenset[str]
     words: frozenset[str]
-    negative: bool
+    denied: frozenset[str]
+    sides: frozenset[str]
 
 
-def claim(sentence: str) -> Claim:
-    """The numbers, names and telling words (stemmed) of ``sentence``."""
-    numbers: set[str] = set()
+class _Token(NamedTuple):
+    """A word, number or sign; ``plain`` is folded, ``gap`` what stands between it and the token before."""
+
+    kind: str
+    text: str
+    plain: str
+    gap: str
+
+
+def claim(sentence: str, common: Collection[str] | None = None) -> Claim:
+    """The numbers, names and telling words of ``sentence``.
+
+    Args:
+        common: :func:`common_words` of the texts that it speaks about; its first word is a name if it is none of them.
+            Null: the first word is no name.
+    """
+    tokens = list(_tokens(sentence))
+    shouted = sentence.isupper()
     names: set[str] = set()
+    spelled: set[str] = set()
     words: set[str] = set()
-    negative = False
-    before = ""
-    for match in _WORD.finditer(sentence):
-        token = match[0]
-        if token[0].isdigit():
-            numbers.add(_number(token))
-            before = token
+    denied: set[str] = set()
+    denies = False
+    for place, token in enumerate(tokens):
+        if token.kind != "word" or token.plain in _NUMBER_WORDS or _UNITS.get(token.plain, "") in _SIGNS:
             continue
-        plain = fold(token)
-        negative |= plain in _NEGATION or plain.endswith(("n't", "n’t"))
-        # The first word of a sentence is upper case whatever it is, unless all of it is.
-        opens = not before or sentence[: match.start()].rstrip()[-1:] in ".!?:•"
-        if token[0].isupper() and plain not in _FILLING and (not opens or (len(token) > 1 and token.isupper())):
-            names.add(stem(plain))
-        if plain not in _FILLING and plain not in _NEGATION and len(plain) > 1:
-            words.add(stem(plain))
-        before = token
-    return Claim(frozenset(numbers), frozenset(names), frozenset(words), negative)
+        if _denies(tokens, place):
+            denied |= {""} if denies else set()
+            denies = True
+            continue
+        filling = token.plain in _FILLING
+        opens = place == 0 or bool(_SENTENCE_BREAK.search(token.gap))
+        names_itself = opens and common is not None and _is_foreign(tokens, place, common)
+        if names_itself or _is_name(token, opens=opens, shouted=shouted):
+            names.add(token.plain)
+            spelled.add(token.plain)
+        if not filling and token.plain not in _NEGATION:
+            spelled.add(token.plain)
+            if len(token.plain) > 1:
+                words.add(stem(token.plain))
+                if denies and not token.plain.endswith("ly"):
+                    denied.add(stem(token.plain))
+                    denies = False
+    sides = {stem(token.plain) for token in tokens} & _SIDES
+    return Claim(
+        numbers=frozenset(_numbers(tokens)),
+        names=frozenset(names),
+        spelled=frozenset(spelled),
+        words=frozenset(words),
+        denied=frozenset(denied | {""} if denies else denied),
+        sides=frozenset(sides),
+    )
+
+
+def common_words(texts: Iterable[str]) -> frozenset[str]:
+    """The stems of all words that stand in lower case in ``texts``: these are no names."""
+    found = {word for text in texts for word in _LETTERS.findall(text) if word.islower()}
+    return frozenset(stem(fold(word)) for word in found)
 
 
 def shared(said: Claim, quoted: Claim) -> float:
     """How much of the claim stands in the quote, 0 to 1: numbers count threefold, names twofold."""
     weight = 3 * len(said.numbers) + 2 * len(said.names) + len(said.words)
-    held = 3 * len(said.numbers & quoted.numbers) + 2 * len(said.names & quoted.words) + len(said.words & quoted.words)
+    held = 3 * len(said.numbers & quoted.numbers) + 2 * len(said.names & quoted.spelled)
+    held += len(said.words & quoted.words)
     return held / weight if weight else 0.0
 
 
@@ -76,9 +166,21 @@ def supports(said: Claim, quoted: Claim) -> bool:
     """Whether the quote supports the claim, by the rule at the head of this module."""
     if not (said.numbers or said.words):
         return False
-    if not (said.numbers <= quoted.numbers and said.names <= quoted.words and said.negative == quoted.negative):
+    if not (said.numbers <= quoted.numbers and said.names <= quoted.spelled):
+        return False
+    if bool(said.denied) != bool(quoted.denied) or not said.denied <= quoted.denied:
+        return False
+    if any(_contradict(said.sides, quoted.sides, *pair) for pair in _STEMMED_OPPOSITES):
         return False
     return len(said.words & quoted.words) >= _LEAST_SHARED * len(said.words)
+
+
+def _contradict(said: frozenset[str], quoted: frozenset[str], one: str, other: str) -> bool:
+    """Whether each says another of the two, and neither says both."""
+    return ({one, other} & said, {one, other} & quoted) in (({one}, {other}), ({other}, {one}))
+
+
+# ---------------------------------------------------------------- words
 
 
 def fold(word: str) -> str:
@@ -88,19 +190,136 @@ def fold(word: str) -> str:
 
 
 def stem(word: str) -> str:
-    """A rough stem: enough to see "covers" in "covered"; a word of up to three letters stays as it is."""
-    word = word.removesuffix("'s").removesuffix("’s")
-    for ending in _ENDINGS:
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            return word.removesuffix(ending)
-    return word
+    """A rough stem: enough to see "covers" in "covered"; "employer" and "employee" stay apart."""
+    if word.endswith("ees"):
+        return word[:-1]
+    for ending in ("ings", "ing", "edly", "ies", "ied", "ed", "es", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+            word = word.removesuffix(ending)
+            break
+    if len(word) > 3 and word[-1] in "ey" and not word.endswith("ee"):
+        word = word[:-1]
+    return word[:-1] if len(word) > 3 and word[-1] == word[-2] and word[-1] not in "aeiou" else word
 
 
-def _number(token: str) -> str:
-    """A number without thousands separators and without zeros behind the point: ``2,000.00`` is ``2000``."""
-    token = token.strip(".,:/")
-    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", token):
-        token = token.replace(",", "")
-    if re.fullmatch(r"\d+\.\d+", token):
-        token = token.rstrip("0").rstrip(".")
-    return token
+_STEMMED_OPPOSITES = tuple((stem(one), stem(other)) for one, other in _OPPOSITES)
+_SIDES = frozenset(side for pair in _STEMMED_OPPOSITES for side in pair)
+
+
+def _tokens(sentence: str) -> Iterator[_Token]:
+    end = 0
+    sentence = sentence.replace("per cent", "percent")
+    for match in _TOKEN.finditer(sentence):
+        text, kind = match[0], str(match.lastgroup)
+        # "a.m." behind a number is a unit, "am" elsewhere a word.
+        plain = text.lower().replace(".", "") if kind == "clock" else fold(re.sub(r"['’]s$", "", text))
+        yield _Token("word" if kind == "clock" else kind, text, plain, sentence[end : match.start()])
+        end = match.end()
+
+
+def _denies(tokens: list[_Token], place: int) -> bool:
+    token = tokens[place]
+    if not (token.plain in _NEGATION or token.plain.endswith(("n't", "n’t"))):
+        return False
+    if token.plain == "no" and place + 1 < len(tokens):
+        following = tokens[place + 1]
+        interjected = place == 0 and "," in following.gap  # "No, the plan covers it"
+        numbered = following.kind == "number"  # "policy No. 5"
+        return not (interjected or numbered)
+    return True
+
+
+def _is_name(token: _Token, *, opens: bool, shouted: bool) -> bool:
+    """Upper case makes a name, but not at the head of a sentence, where everything has it."""
+    if not token.text[0].isupper() or token.text == "I":
+        return False
+    if len(token.text) > 1 and token.text.isupper():
+        return token.plain not in _FILLING or not shouted  # "US" is a name, but not in a headline
+    if opens:
+        return False
+    return token.plain not in _FILLING or len(token.text) == 1 or token.text == "May"
+
+
+def _is_foreign(tokens: list[_Token], place: int, common: Collection[str]) -> bool:
+    """Whether the first word of a sentence is none that the texts use as a word: "Contoso" is, "However," is not."""
+    token = tokens[place]
+    if token.plain in _FILLING or stem(token.plain) in common or token.plain.endswith(("ly", "ing")):
+        return False
+    return token.text[0].isupper() and not (place + 1 < len(tokens) and tokens[place + 1].gap.startswith(","))
+
+
+# ---------------------------------------------------------------- numbers
+
+
+def _numbers(tokens: list[_Token]) -> Iterator[str]:
+    """Every number of ``tokens``, alone and with each of its units."""
+    place = 0
+    while place < len(tokens):
+        first, value = place, _value(tokens, place)
+        place += 1
+        if value is None:
+            continue
+        if _joins(tokens, first):
+            value = str(int(value) + _ONES[tokens[place].plain])
+            place += 1
+        units = []
+        if first and tokens[first - 1].text in _CURRENCIES and not tokens[first].gap.strip():
+            units.append(tokens[first - 1].text)
+        elif first and _UNITS.get(tokens[first - 1].plain, "") in _CURRENCIES and len(tokens[first - 1].text) == 3:
+            units.append(_UNITS[tokens[first - 1].plain])  # "USD 500"
+        if _is_below_zero(tokens, first - 1 if units else first):
+            value = f"-{value}"
+        if place < len(tokens) and tokens[place].plain in _MAGNITUDES:
+            value = f"{value} {tokens[place].plain}"
+            place += 1
+        units += _units_behind(tokens, place)
+        yield value
+        yield from (f"{value} {unit}" for unit in units)
+
+
+def _value(tokens: list[_Token], place: int) -> str | None:
+    """The number that the token is, if it is one; "one" is one only before a unit."""
+    token = tokens[place]
+    if token.kind == "number":
+        return _number(token.text)
+    counts = token.plain in _NUMBER_WORDS
+    if token.plain == "one":
+        following = tokens[place + 1].plain if place + 1 < len(tokens) else ""
+        counts = following in _UNITS or following in _MAGNITUDES
+    return str(_NUMBER_WORDS[token.plain]) if counts else None
+
+
+def _joins(tokens: list[_Token], place: int) -> bool:
+    """Whether the token and the next are one number: "twenty-five"."""
+    if tokens[place].plain not in _TENS or place + 1 == len(tokens):
+        return False
+    return tokens[place + 1].plain in _ONES and tokens[place + 1].gap in ("-", "‑", "‐", " ")
+
+
+def _is_below_zero(tokens: list[_Token], place: int) -> bool:
+    gap = tokens[place].gap
+    return gap[-1:] in ("-", "−") and (gap[-2:-1] in (" ", "\n", "(") if len(gap) > 1 else place == 0)
+
+
+def _units_behind(tokens: list[_Token], place: int) -> Iterator[str]:
+    """The units of the number before ``place``; one word may stand between: "30 calendar days"."""
+    for token in tokens[place : place + 2]:
+        if token.kind == "number" or token.plain in _NUMBER_WORDS or _SENTENCE_BREAK.search(token.gap):
+            return
+        if token.plain in _UNITS:
+            yield _UNITS[token.plain]
+        elif token is tokens[place] and len(token.plain) <= 2 and token.plain not in _FILLING:
+            yield token.plain  # "mg", "km", "pm", "°"
+
+
+def _number(text: str) -> str:
+    """A number without thousands separators and without zeros behind the point: ``2,000.00`` is ``2000``.
+
+    What could be read in two ways (``2.000``) stays as it is.
+    """
+    text = unicodedata.normalize("NFKC", re.sub(r"[\u00a0\u2009\u202f'’]", "", text))
+    if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", text):
+        text = text.replace(",", "")
+    if re.fullmatch(r"\d+\.\d+", text) and not re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", text):
+        text = text.rstrip("0").rstrip(".")
+    return text

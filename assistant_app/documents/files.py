@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -44,14 +45,13 @@ def _failed(
 def _named(path: str) -> Offered:
     try:
         path.encode("utf-8")
-    except UnicodeEncodeError:
-        return _failed(path, Code.FILE_NAME_UNSUPPORTED, is_file=False)
-    try:
         found = os.stat(path)
-    except FileNotFoundError:
-        return _failed(path, Code.FILE_MISSING, is_file=False)
-    except OSError:
-        return _failed(path, Code.FILE_UNREADABLE)
+    except ValueError:  # bytes that are no text, or a NUL
+        return _failed(path, Code.FILE_NAME_UNSUPPORTED, is_file=False)
+    except OSError as error:
+        # A path that leads through a file, or is too long, cannot be one that only hides.
+        absent = error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+        return _failed(path, Code.FILE_MISSING if absent else Code.FILE_UNREADABLE, is_file=not absent)
     if not stat.S_ISREG(found.st_mode):  # a pipe or a device could be read without end
         return _failed(path, Code.NOT_A_PDF, is_file=False, status="skipped")
     return Offered(path=path, size=found.st_size)
@@ -68,7 +68,7 @@ def _folder(path: str) -> Iterator[Offered]:
                 continue
             file = _named(os.path.join(folder, name))
             offered += 1
-            if file.outcome is None and not _looks_like_pdf(file.path):
+            if file.outcome is None and not _looks_like_pdf(file):
                 yield _failed(file.path, Code.NOT_A_PDF, named=False, is_file=False, status="skipped")
             else:
                 yield Offered(file.path, file.size, named=False, is_file=file.is_file, outcome=file.outcome)
@@ -78,11 +78,13 @@ def _folder(path: str) -> Iterator[Offered]:
         yield _failed(path, Code.FOLDER_WITHOUT_DOCUMENTS, is_file=False, status="skipped")
 
 
-def _looks_like_pdf(path: str) -> bool:
-    if path.lower().endswith(".pdf"):
+def _looks_like_pdf(file: Offered) -> bool:
+    if file.path.lower().endswith(".pdf"):
         return True
+    if not file.size:  # nothing to read, and the system's own files (/proc) can make a reader wait for ever
+        return False
     try:
-        with open(path, "rb") as stream:
+        with open(file.path, "rb") as stream:
             return b"%PDF-" in stream.read(1024)
     except OSError:
         return True  # tried, and then named in the ledger with its reason

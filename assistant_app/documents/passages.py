@@ -16,7 +16,17 @@ TOKENS = 120
 OVERLAP = 20
 """Tokens that a passage may repeat of the one before it."""
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=\S)|(?<=[。！？])|\n[ \t]*\r?\n\s*|\n\s*(?=[•▪●◦‣∙·*-]\s)")
+LONGEST_TOKEN = 20
+"""Code points that count as one token at least. Words of the model's vocabulary are shorter; what it cannot read (a run
+of thousands of letters, say) is one token to it, and must not make a passage of any length."""
+
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=\S)|(?<=[。！？])|\n[^\S\n]*\n\s*|\n[^\S\n]*(?=[•▪●◦‣∙·*-]\s)")
+# What stands before a full stop that ends no sentence: "2" at the head of a line, "e.g" anywhere, "No" where a number
+# follows, "Inc" where a small letter follows.
+_NO_END = re.compile(r"(?:\n[^\S\n]*\(?\d{1,2}|\b(?:e\.g|i\.e|Mr|Mrs|Ms|Dr|Prof|St|vs|cf|approx))\.\Z")
+_NO_END_BEFORE_NUMBER = re.compile(r"\b(?:Nos?|Fig|Sec|Art|para|pp?|Vol|Ch|Eq|ca)\.\Z", re.IGNORECASE)
+_NO_END_BEFORE_SMALL = re.compile(r"\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|U\.S|U\.K|[ap]\.m)\.\Z", re.IGNORECASE)
+_LOOK_BACK = 12
 _SPACE = re.compile(r"\s+")
 
 
@@ -35,13 +45,33 @@ def fold_space(text: str) -> str:
 def sentences(text: str) -> Iterator[Span]:
     """The sentences (and list items) of ``text``, in order, without white space at their ends."""
     start = 0
-    for end in (*(match.end() for match in _SENTENCE_END.finditer(text)), len(text)):
-        piece = text[start:end]
-        stripped = piece.strip()
-        if stripped:
-            lead = len(piece) - len(piece.lstrip())
-            yield Span(start + lead, len(stripped))
-        start = end
+    for match in _SENTENCE_END.finditer(text):
+        if not _is_inside(text, match):
+            yield from trimmed(text, start, match.end())
+            start = match.end()
+    yield from trimmed(text, start, len(text))
+
+
+def _is_inside(text: str, match: re.Match[str]) -> bool:
+    """Whether what looks like the end of a sentence is none: an abbreviation, or the number of a list's item."""
+    stop = match.start()
+    if text[stop - 1 : stop] != "." or not match[0][:1].isspace() or match[0].count("\n") > 1:
+        return False
+    before = "\n" * (stop <= _LOOK_BACK) + text[max(stop - _LOOK_BACK, 0) : stop]
+    following = text[match.end()]
+    return bool(
+        _NO_END.search(before)
+        or (following.isdigit() and _NO_END_BEFORE_NUMBER.search(before))
+        or (following.islower() and _NO_END_BEFORE_SMALL.search(before))
+    )
+
+
+def trimmed(text: str, start: int, end: int) -> Iterator[Span]:
+    """The span without white space at its ends; nothing where there is only white space."""
+    piece = text[start:end]
+    stripped = piece.strip()
+    if stripped:
+        yield Span(start + len(piece) - len(piece.lstrip()), len(stripped))
 
 
 def split(text: str, tokens: Sequence[tuple[int, int]], size: int = TOKENS, overlap: int = OVERLAP) -> list[Span]:
@@ -56,8 +86,7 @@ def split(text: str, tokens: Sequence[tuple[int, int]], size: int = TOKENS, over
     Returns:
         Spans without white space at their ends; none where the page has no token.
     """
-    starts = [start for start, _ in tokens]
-    pieces = list(_pieces(text, tokens, starts, size))
+    pieces = list(_pieces(text, tokens, size))
     spans: list[Span] = []
     first = 0
     while first < len(pieces):
@@ -68,33 +97,32 @@ def split(text: str, tokens: Sequence[tuple[int, int]], size: int = TOKENS, over
             total += pieces[last][1]
         begin, end = pieces[first][0].start, sum(pieces[last][0])
         spans.append(Span(begin, end - begin))
-        if last + 1 >= len(pieces):
-            break
         following = last + 1
-        repeated = 0
-        while following - 1 > first and repeated + pieces[following - 1][1] <= overlap:
+        if following >= len(pieces):
+            break
+        # Repeat only what leaves room for the next piece: a passage of nothing but repetition says nothing new.
+        room = min(overlap, size - pieces[following][1])
+        while following - 1 > first and pieces[following - 1][1] <= room:
             following -= 1
-            repeated += pieces[following][1]
+            room -= pieces[following][1]
         first = following
     return spans
 
 
-def _pieces(
-    text: str, tokens: Sequence[tuple[int, int]], starts: Sequence[int], size: int
-) -> Iterator[tuple[Span, int]]:
-    """Sentences with their number of tokens; a sentence longer than ``size`` is cut at token borders."""
-    for start, length in sentences(text):
-        first, last = bisect_left(starts, start), bisect_left(starts, start + length)
-        if last - first <= size:
-            if last > first:
-                yield Span(start, length), last - first
-            continue
-        # From the first character of the sentence to its last: nothing between two tokens is lost.
-        borders = [start, *(starts[index] for index in range(first + size, last, size)), start + length]
-        for begin, end in zip(borders, borders[1:], strict=False):
-            piece = text[begin:end]
-            stripped = piece.strip()
-            if stripped:
-                lead = len(piece) - len(piece.lstrip())
-                count = bisect_left(starts, end) - bisect_left(starts, begin)
-                yield Span(begin + lead, len(stripped)), count
+def _pieces(text: str, tokens: Sequence[tuple[int, int]], size: int) -> Iterator[tuple[Span, int]]:
+    """Sentences with their weight in tokens; one that is longer than ``size`` is cut at token borders.
+
+    The pieces of a sentence run from its first character to its last: nothing between two tokens is lost.
+    """
+    starts = [start for start, _ in tokens]
+    for begin, length in sentences(text):
+        end = begin + length
+        while begin < end:
+            first, last = bisect_left(starts, begin), bisect_left(starts, end)
+            cut = starts[first + size] if first + size < last else end
+            cut = max(min(cut, begin + size * LONGEST_TOKEN), begin + 1)
+            last = bisect_left(starts, cut)
+            if last and tokens[last - 1][1] > begin:  # a token reaches into it
+                for span in trimmed(text, begin, cut):
+                    yield span, max(last - first, -(-span.length // LONGEST_TOKEN))
+            begin = cut

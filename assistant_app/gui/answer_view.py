@@ -144,6 +144,16 @@ class AnswerView(QWidget):
         return self._sources
 
     @property
+    def phase(self) -> str:
+        """What is being done while there is nothing to read yet."""
+        return "" if self._waiting.isHidden() else self._phase.text()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether anything of this answer is still under way."""
+        return self._clock.isActive() or self._flush_timer.isActive()
+
+    @property
     def text_widget(self) -> AnswerText:
         return self._text
 

@@ -205,6 +205,10 @@ class ConversationPane(QWidget):
         return self._scroll
 
     @property
+    def earlier_button(self) -> QPushButton:
+        return self._earlier
+
+    @property
     def starter_notice(self) -> Notice:
         return self._starter
 

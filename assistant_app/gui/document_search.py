@@ -49,9 +49,10 @@ class DocumentSearch(QObject):
         if not path or not text.strip():
             return
         job = self._job = self._link.request(messages.FindText(path=path, text=text))
-        job.progressed.connect(lambda event: self._on_found(job, event))
-        job.finished.connect(lambda event: self._on_found(job, event))
-        job.failed.connect(lambda failure: self._on_failed(job, failure))
+        number = job.number
+        job.progressed.connect(lambda event: self._on_found(number, event))
+        job.finished.connect(lambda event: self._on_found(number, event))
+        job.failed.connect(lambda failure: self._on_failed(number, failure))
 
     def clear(self) -> None:
         """End the search and forget its matches."""
@@ -71,8 +72,8 @@ class DocumentSearch(QObject):
             self.index = (start + by) % len(self.matches)
             self.moved.emit()
 
-    def _on_found(self, job: Job, event: messages.Event) -> None:
-        if job is not self._job:
+    def _on_found(self, number: int, event: messages.Event) -> None:
+        if self._job is None or self._job.number != number:
             return
         assert isinstance(event, messages.TextFound)
         self.matches += event.matches
@@ -87,8 +88,8 @@ class DocumentSearch(QObject):
         if had_none and self.index >= 0:
             self.moved.emit()
 
-    def _on_failed(self, job: Job, failure: Failure) -> None:
-        if job is self._job:
+    def _on_failed(self, number: int, failure: Failure) -> None:
+        if self._job is not None and self._job.number == number:
             self._job = None
             self.changed.emit()
             self.failed.emit(failure)

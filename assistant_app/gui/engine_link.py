@@ -39,6 +39,9 @@ class Job(QObject):
     """One request under way. Exactly one of ``finished`` and ``failed`` comes, once, as the last signal.
 
     ``progressed`` and ``finished`` carry an event of ``protocol.messages``; ``failed`` carries a :class:`Failure`.
+
+    A slot that is a closure must not hold the job itself, only its ``number``: the closure is freed while the job is
+    being deleted, and a job that is freed by its own deletion crashes (PySide 6.11.3, tried).
     """
 
     progressed = Signal(object)

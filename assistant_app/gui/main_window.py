@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from assistant_app.gui.viewer_pane import ViewerPane
 
 _FIRST_SIZE = QSize(1280, 800)
-_LIBRARY_WIDTH, _VIEWER_WIDTH = 288, 560
+_LIBRARY_WIDTH = 288
 _CLOSING_MS = 3_000
 
 
@@ -197,8 +197,8 @@ class MainWindow(QMainWindow):
             drops.let_drops_through(viewer)
         if on and viewer.isHidden():
             left, middle = self._splitter.sizes()[:2]
-            wanted = self._state.value("window/viewer", _VIEWER_WIDTH, type=int)
-            width = min(wanted if isinstance(wanted, int) else _VIEWER_WIDTH, max(middle - 480, middle // 2))
+            wanted = self._state.value("window/viewer", round(0.45 * middle), type=int)
+            width = min(wanted if isinstance(wanted, int) else middle, max(middle - 480, middle // 2))
             viewer.show()
             self._splitter.setSizes([left, middle - width, width])
         elif not on and not viewer.isHidden():
@@ -208,6 +208,11 @@ class MainWindow(QMainWindow):
         return viewer
 
     # ------------------------------------------------------------ settings, theme, about
+
+    @property
+    def settings_dialog(self) -> SettingsDialog | None:
+        """Null before it was opened."""
+        return self._dialog
 
     def open_settings(self, page: str = "models") -> None:
         """Open the settings at ``page``: models, adapters or general."""
@@ -219,7 +224,9 @@ class MainWindow(QMainWindow):
             self._dialog.adapter_changed.connect(self._refresh_pickers)
             self._dialog.theme_changed.connect(self._on_theme)
         self._dialog.show_page(page)
-        self._dialog.open()
+        self._dialog.show()
+        self._dialog.raise_()
+        self._dialog.activateWindow()
 
     def _refresh_pickers(self) -> None:
         composer = self.conversation.composer

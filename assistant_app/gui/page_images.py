@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
-from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, Signal
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QObject, QTimer, Signal
 from PySide6.QtGui import QImage, QImageReader
 
 from assistant_app.errors import Code
@@ -23,6 +22,7 @@ PASSING = (Code.CANCELLED, Code.ENGINE_DIED, Code.ENGINE_MISSPOKE)
 """Failures that say nothing about the page."""
 
 _IN_FLIGHT = 2
+_FETCH_MS = 8
 
 
 class PageImages(QObject):
@@ -31,25 +31,23 @@ class PageImages(QObject):
     arrived = Signal(int)
     """The image of a page is here, or the reason why there is none."""
 
-    _decoded = Signal(int, int, int, object)
-
     def __init__(self, link: EngineLink, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._link = link
         self._path = ""
-        self._generation = 0
         self._images: dict[int, tuple[int, QImage]] = {}
         self._failures: dict[int, Failure] = {}
         self._wanted: dict[int, int] = {}
         self._jobs: dict[int, tuple[int, Job]] = {}
-        self._decoding: dict[int, int] = {}
+        self._decoding: dict[int, tuple[int, Future[QImage]]] = {}
+        # The decoder's thread never touches this object, which may be deleted meanwhile: its results are fetched.
+        self._fetching = QTimer(self, interval=_FETCH_MS)
+        self._fetching.timeout.connect(self._fetch)
         self._decoder = decoder = ThreadPoolExecutor(1, "page-decoder")
-        self._decoded.connect(self._keep)
         self.destroyed.connect(lambda *_: decoder.shutdown(wait=False, cancel_futures=True))
 
     def set_document(self, path: str, *, keep_images: bool = False) -> None:
         """Start with the document at ``path``: forget what is under way, failures, and (unless told) all images."""
-        self._generation += 1
         for _, job in self._jobs.values():
             job.cancel()
         self._jobs.clear()
@@ -95,34 +93,36 @@ class PageImages(QObject):
             excess -= self._images.pop(page)[1].sizeInBytes()
 
     def _ask(self) -> None:
+        if not self._link.is_ready:
+            return  # Asking would start a dead engine again; whoever shows the document asks when it is back.
         for page, width in self._wanted.items():
             if len(self._jobs) >= _IN_FLIGHT:
                 break
-            under_way = page in self._jobs or self._decoding.get(page) == width
+            under_way = page in self._jobs or page in self._decoding
             if not under_way and page not in self._failures and not self.is_sharp(page):
                 self._request(page, width)
 
     def _request(self, page: int, width: int) -> None:
         job = self._link.request(messages.DrawPage(path=self._path, page=page, width=width))
-        generation = self._generation
+        number = job.number
         self._jobs[page] = (width, job)
-        job.finished.connect(lambda event: self._on_drawn(generation, page, width, job, event))
-        job.failed.connect(lambda failure: self._on_failed(generation, page, job, failure))
+        job.finished.connect(lambda event: self._on_drawn(page, width, number, event))
+        job.failed.connect(lambda failure: self._on_failed(page, number, failure))
 
-    def _is_current(self, generation: int, page: int, job: Job) -> bool:
-        return generation == self._generation and page in self._jobs and self._jobs[page][1] is job
+    def _is_current(self, page: int, number: int) -> bool:
+        return page in self._jobs and self._jobs[page][1].number == number
 
-    def _on_drawn(self, generation: int, page: int, width: int, job: Job, event: messages.Event) -> None:
-        if not self._is_current(generation, page, job):
+    def _on_drawn(self, page: int, width: int, number: int, event: messages.Event) -> None:
+        if not self._is_current(page, number):
             return
         del self._jobs[page]
         assert isinstance(event, messages.PageDrawn)
-        self._decoding[page] = width
-        self._decoder.submit(self._decode, generation, page, width, event.png)
+        self._decoding[page] = (width, self._decoder.submit(_decoded, event.png))
+        self._fetching.start()
         self._ask()
 
-    def _on_failed(self, generation: int, page: int, job: Job, failure: Failure) -> None:
-        if not self._is_current(generation, page, job):
+    def _on_failed(self, page: int, number: int, failure: Failure) -> None:
+        if not self._is_current(page, number):
             return
         del self._jobs[page]
         if failure.code in PASSING:
@@ -131,27 +131,32 @@ class PageImages(QObject):
         self.arrived.emit(page)
         self._ask()
 
-    def _decode(self, generation: int, page: int, width: int, png: bytes) -> None:
-        """Runs in the decoder's thread. QImageReader lets the event loop run meanwhile, QImage.fromData does not."""
-        buffer = QBuffer()
-        buffer.setData(QByteArray(png))
-        buffer.open(QIODevice.OpenModeFlag.ReadOnly)
-        reader = QImageReader(buffer, QByteArray(b"png"))
-        size = reader.size()
-        fits = 0 < size.width() * size.height() <= 2 * LARGEST_IMAGE
-        image = reader.read() if fits else QImage()
-        with contextlib.suppress(RuntimeError):  # The viewer was deleted meanwhile.
-            self._decoded.emit(generation, page, width, image)
+    def _fetch(self) -> None:
+        for page, (width, future) in list(self._decoding.items()):
+            if future.done():
+                del self._decoding[page]
+                self._keep(page, width, future.result())
+        if not self._decoding:
+            self._fetching.stop()
+        self._ask()
 
-    def _keep(self, generation: int, page: int, width: int, image: QImage) -> None:
-        if generation != self._generation:
-            return
-        if self._decoding.get(page) == width:
-            del self._decoding[page]
+    def _keep(self, page: int, width: int, image: QImage) -> None:
         if image.isNull():
             self._failures[page] = Failure(Code.PDF_DAMAGED, {"path": self._path, "page": page})
         else:
             self._images[page] = (width, image)
             self._evict()
         self.arrived.emit(page)
-        self._ask()
+
+
+def _decoded(png: bytes) -> QImage:
+    """The image; a null one for anything that is not what was asked for. Runs in the decoder's thread.
+
+    QImageReader lets the event loop run meanwhile, QImage.fromData does not (tried).
+    """
+    buffer = QBuffer()
+    buffer.setData(QByteArray(png))
+    buffer.open(QIODevice.OpenModeFlag.ReadOnly)
+    reader = QImageReader(buffer, QByteArray(b"png"))
+    size = reader.size()
+    return reader.read() if 0 < size.width() * size.height() <= 2 * LARGEST_IMAGE else QImage()

@@ -56,15 +56,19 @@ class PageSelection(QObject):
 
     def ask(self, page: int) -> None:
         """Ask the engine for the words of ``page``, once."""
-        if page in self._read or page in self._jobs or not self._path:
+        if page in self._read or page in self._jobs or not self._path or not self._link.is_ready:
             return
         path = self._path
         job = self._jobs[page] = self._link.request(messages.ReadPage(path=path, page=page))
-        job.finished.connect(lambda event: self._on_read(page, job, event))
-        job.failed.connect(lambda failure: self._on_failed(page, job, failure))
+        number = job.number
+        job.finished.connect(lambda event: self._on_read(page, number, event))
+        job.failed.connect(lambda failure: self._on_failed(page, number, failure))
 
-    def _on_read(self, page: int, job: Job, event: messages.Event) -> None:
-        if self._jobs.get(page) is not job:
+    def _is_current(self, page: int, number: int) -> bool:
+        return page in self._jobs and self._jobs[page].number == number
+
+    def _on_read(self, page: int, number: int, event: messages.Event) -> None:
+        if not self._is_current(page, number):
             return
         del self._jobs[page]
         assert isinstance(event, messages.PageRead)
@@ -78,8 +82,8 @@ class PageSelection(QObject):
         if page in self.pages:
             self.changed.emit()
 
-    def _on_failed(self, page: int, job: Job, failure: Failure) -> None:
-        if self._jobs.get(page) is job:
+    def _on_failed(self, page: int, number: int, failure: Failure) -> None:
+        if self._is_current(page, number):
             del self._jobs[page]
 
     def word_at(self, place: Place) -> int | None:

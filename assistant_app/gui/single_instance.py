@@ -52,6 +52,7 @@ class SingleInstance(QObject):
     def __init__(self, name: str, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._name = name
+        self._callers: list[QLocalSocket] = []
         self._server = QLocalServer(self)
         self._server.newConnection.connect(self._on_connection)
 
@@ -85,21 +86,33 @@ class SingleInstance(QObject):
 
     def _on_connection(self) -> None:
         while (socket := self._server.nextPendingConnection()) is not None:
-            socket.readyRead.connect(lambda socket=socket: self._read(socket))
-            socket.disconnected.connect(socket.deleteLater)
-            self._read(socket)
+            self._callers.append(socket)
+            socket.readyRead.connect(self._read)
+            socket.disconnected.connect(self._forget)
+        self._read()
 
-    def _read(self, socket: QLocalSocket) -> None:
+    def _read(self) -> None:
+        for socket in list(self._callers):
+            files = self._files_from(socket)
+            if files is not None:
+                socket.write(b"ok\n")
+                socket.flush()
+                self.files_handed_over.emit(files)
+
+    def _files_from(self, socket: QLocalSocket) -> list[str] | None:
+        """What the caller hands over; null while it has not said it all. Nonsense hangs up."""
         if socket.bytesAvailable() > _LONGEST:
             socket.abort()
-            return
         if not socket.canReadLine():
-            return
+            return None
         try:
-            files = msgspec.json.decode(socket.readLine().data(), type=list[str])
+            return msgspec.json.decode(socket.readLine().data(), type=list[str])
         except (msgspec.MsgspecError, UnicodeDecodeError):
             socket.abort()
-            return
-        socket.write(b"ok\n")
-        socket.flush()
-        self.files_handed_over.emit(files)
+            return None
+
+    def _forget(self) -> None:
+        gone = QLocalSocket.LocalSocketState.UnconnectedState
+        for socket in [socket for socket in self._callers if socket.state() == gone]:
+            self._callers.remove(socket)
+            socket.deleteLater()

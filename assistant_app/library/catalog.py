@@ -7,7 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -64,8 +64,12 @@ class Catalog:
         self._lock = threading.RLock()
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        except sqlite3.Error as error:
+            raise self._problem(error) from error
+        try:
+            # FULL: what was reported as stored survives a power cut too.
             self._db.executescript(
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
                 "PRAGMA secure_delete = FAST; PRAGMA temp_store = MEMORY;"
             )
             # A question's words are stemmed by SQLite's own tokenizer, in a table of the connection's memory.
@@ -74,18 +78,26 @@ class Catalog:
                 "CREATE VIRTUAL TABLE temp.asked_terms USING fts5vocab (temp, asked, 'instance');"
             )
             if os.name == "posix":
-                path.chmod(0o600)
+                with suppress(OSError):  # a file system without modes; the folder is private as well
+                    path.chmod(0o600)
             self._migrate()
-        except sqlite3.Error as error:
-            raise self._problem(error) from error
+        except BaseException as error:
+            self._db.close()
+            if isinstance(error, sqlite3.DatabaseError):
+                raise self._problem(error) from error
+            raise
 
     def _problem(self, error: sqlite3.Error) -> DocentError:
+        said = str(error)
         if is_disk_full(error):
-            return DocentError(Code.DISK_FULL, path=str(self._path))
-        unwritable = isinstance(error, sqlite3.OperationalError) and (
-            "readonly" in str(error) or "unable to open" in str(error)
-        )
-        return DocentError(Code.LIBRARY_UNWRITABLE if unwritable else Code.LIBRARY_DAMAGED, path=str(self._path))
+            code = Code.DISK_FULL
+        elif "readonly" in said or "unable to open" in said:
+            code = Code.LIBRARY_UNWRITABLE
+        elif "locked" in said:  # by a program that reads the file behind Docent's back
+            code = Code.LIBRARY_IN_USE
+        else:
+            code = Code.LIBRARY_DAMAGED
+        return DocentError(code, path=str(self._path))
 
     def _migrate(self) -> None:
         files = sorted(
@@ -111,7 +123,7 @@ class Catalog:
             except BaseException as error:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
-                if isinstance(error, sqlite3.Error):
+                if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.ProgrammingError):
                     raise self._problem(error) from error
                 raise
 
@@ -119,7 +131,9 @@ class Catalog:
         with self._lock:
             try:
                 return self._db.execute(sql, values).fetchall()
-            except sqlite3.Error as error:
+            except sqlite3.ProgrammingError:  # a closed catalogue is no damaged one
+                raise
+            except sqlite3.DatabaseError as error:
                 raise self._problem(error) from error
 
     def close(self) -> None:
@@ -141,8 +155,8 @@ class Catalog:
         rows = self._rows(
             f"""SELECT d.path, d.status, d.reason, d.page_count, d.seconds, d.size, d.details,
                 (SELECT count(*) FROM passages p WHERE p.document_id = d.id),
-                (SELECT json_group_array(c.name) FROM collections c JOIN collected k ON k.collection_id = c.id
-                 WHERE k.document_id = d.id)
+                (SELECT json_group_array(name) FROM (SELECT c.name FROM collections c
+                 JOIN collected k ON k.collection_id = c.id WHERE k.document_id = d.id ORDER BY c.name))
             FROM documents d {only} ORDER BY d.path""",
             values,
         )
@@ -335,8 +349,11 @@ class Catalog:
         found = dict(rows)
         return [int(found.get(number, 0)) for number in range(len(words))]
 
-    def matching(self, query: str, count: int, document_ids: Sequence[int] | None = None) -> list[tuple[int, float]]:
-        """The passages that match an FTS5 ``query``: ``(passage id, BM25 score)``, best (smallest) first."""
+    def matching(
+        self, words: Sequence[str], count: int, document_ids: Sequence[int] | None = None
+    ) -> list[tuple[int, float]]:
+        """The passages in which any of ``words`` stands: ``(passage id, BM25 score)``, best (smallest) first."""
+        query = " OR ".join('"' + word.replace('"', '""') + '"' for word in words)
         only, values = "", [query]
         if document_ids is not None:
             only = """AND rowid IN (SELECT id FROM passages WHERE document_id IN (SELECT value FROM json_each(?)))"""

@@ -11,7 +11,8 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +34,8 @@ EMBED_AT_ONCE = 256
 """Passages that are collected before they are embedded together; sorted by length they waste less padding."""
 PAGES_AHEAD = 200
 """Pages that reading may be ahead of embedding."""
+LAST_PAGE = 1.0
+"""Seconds that a job waits for its reading thread. One that is in the middle of a slow page ends after that page."""
 REPORT_EVERY = 0.1
 """Seconds between two progress reports."""
 
@@ -117,20 +120,21 @@ class Indexer:
         Raises:
             DocentError: ``cancelled``, ``disk_full``, ``library_damaged`` or ``embedder_*``: what stops all files.
         """
-        found = list(offered_files(paths))
+        found: list[Offered] = []
+        for each in offered_files(paths):  # a whole disk may have been dropped
+            if cancelled():
+                raise DocentError(Code.CANCELLED)
+            found.append(each)
         pace = _Pace(report, len(found), sum(offered.size for offered in found))
         outcomes: list[Document] = []
         for offered in found:
             if cancelled():
                 raise DocentError(Code.CANCELLED)
-            document = offered.outcome
-            if document is None:
+            if offered.outcome is not None:
+                document = self._note(offered.outcome, offered)
+            else:
                 pace.tell(offered.path, "waiting", offered.size, 0, 0)
                 document = self._one(offered, (passwords or {}).get(offered.path), pace, cancelled, wait)
-            elif offered.is_file:
-                self._forget_content(document)
-            elif document.reason == Code.FILE_MISSING:
-                document = self._missing(document)
             if collection is not None and document.status != "skipped":
                 self._catalog.collect(document.path, collection)
             outcomes.append(document)
@@ -159,8 +163,8 @@ class Indexer:
                     if not same_stat:
                         self._catalog.touch(path, before.st_size, before.st_mtime_ns)
                     return _unchanged(held[0])
-            pages = self._read(offered, password, pace, cancelled)
-            return self._store(offered, before, pages, began, pace, cancelled, wait)
+            with closing(self._read(offered, password, pace, cancelled)) as pages:
+                return self._store(offered, before, pages, began, pace, cancelled, wait)
         except OSError as error:
             if is_disk_full(error):
                 raise DocentError(Code.DISK_FULL, path=path) from error
@@ -179,19 +183,23 @@ class Indexer:
             seconds=round(time.monotonic() - began, 3),
             size=offered.size,
         )
-        if offered.named or status != "skipped":
+        return self._note(document, offered)
+
+    def _note(self, document: Document, offered: Offered) -> Document:
+        """Put a file that was not indexed into the ledger, without the passages of an older version of it.
+
+        A known file that is out of reach keeps its passages: an unplugged drive must not empty the library. A file
+        that was only found in a folder and is no PDF gets no row.
+        """
+        held = self._catalog.documents([document.path])
+        if document.reason in _OUT_OF_REACH and held:
+            status: DocumentStatus = "missing" if document.reason == Code.FILE_MISSING else "failed"
+            return msgspec.structs.replace(held[0], status=status, reason=document.reason, details=document.details)
+        if held or (offered.is_file and (offered.named or document.status != "skipped")):
             self._forget_content(document)
         return document
 
-    def _missing(self, document: Document) -> Document:
-        """A known file that is gone keeps its passages: an unplugged drive must not empty the library."""
-        held = self._catalog.documents([document.path])
-        if not held:
-            return document
-        return msgspec.structs.replace(held[0], status="missing", reason=document.reason, details=document.details)
-
     def _forget_content(self, document: Document) -> None:
-        """Keep the ledger's row of a file that cannot be read; what an older version of it said is dropped."""
         number = self._catalog.reserve_document_id(document.path)
         replaced = self._catalog.put(
             number, document, content_hash=None, modified_ns=0, name="", pages=(), passage_ids=()
@@ -200,7 +208,7 @@ class Indexer:
 
     def _read(
         self, offered: Offered, password: str | None, pace: _Pace, cancelled: Callable[[], bool]
-    ) -> Iterator[PageText]:
+    ) -> Generator[PageText, None, None]:
         """The pages of a file, read ahead in a thread."""
         ahead: queue.Queue[PageText | BaseException | None] = queue.Queue(PAGES_AHEAD)
         stop = threading.Event()
@@ -241,7 +249,7 @@ class Indexer:
                 yield item
         finally:
             stop.set()
-            thread.join()
+            thread.join(LAST_PAGE)
 
     def _store(
         self,
@@ -280,7 +288,8 @@ class Indexer:
             if len(waiting) >= EMBED_AT_ONCE:
                 embed()
         embed()
-        after = os.stat(path)
+        content_hash = _content_hash(path)
+        after = os.stat(path)  # behind the hash: a file that changed since the first look is not taken for this one
         if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
             raise DocentError(Code.FILE_VANISHED, path=path)
         status, reason, details = _outcome(path, total, empty, unreadable)
@@ -301,7 +310,7 @@ class Indexer:
         replaced = self._catalog.put(
             document_id,
             document,
-            content_hash=_content_hash(path),
+            content_hash=content_hash,
             modified_ns=before.st_mtime_ns,
             name=name,
             pages=stored,
@@ -315,10 +324,12 @@ _STOPS_ALL = {
     Code.CANCELLED,
     Code.DISK_FULL,
     Code.LIBRARY_DAMAGED,
+    Code.LIBRARY_IN_USE,
     Code.LIBRARY_UNWRITABLE,
     Code.EMBEDDER_MISSING,
     Code.EMBEDDER_DAMAGED,
 }
+_OUT_OF_REACH = {Code.FILE_MISSING, Code.FILE_UNREADABLE, Code.FILE_VANISHED}
 
 
 def spoken_name(path: str) -> str:

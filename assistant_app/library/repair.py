@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
+from assistant_app.errors import Code, DocentError
 from assistant_app.library.catalog import Catalog
-from assistant_app.library.embedder import Embedder
+from assistant_app.library.embedder import DIMENSIONS, Embedder
 from assistant_app.library.indexing import EMBED_AT_ONCE, embedded_text, spoken_name
 from assistant_app.library.vectors import Vectors
 
@@ -14,9 +17,20 @@ EMBEDDER = "embedder"
 
 
 def vectors_agree(known: Catalog, vectors: Vectors, embedder: Embedder) -> bool:
-    """Whether there are as many vectors as passages, from the embedding model in use. Quick."""
-    same_model = known.fact(EMBEDDER) in (None, embedder.identity)
-    return same_model and vectors.count() == known.counts()["passages"]
+    """Whether there are as many vectors as passages, from the embedding model in use, and can be searched. Quick."""
+    if known.fact(EMBEDDER) != embedder.identity or not _can_be_searched(vectors):
+        return False
+    return vectors.count() == known.counts()["passages"]
+
+
+def _can_be_searched(vectors: Vectors) -> bool:
+    try:
+        vectors.nearest(np.full(DIMENSIONS, DIMENSIONS**-0.5, np.float32), 1)
+    except DocentError as error:
+        if error.code is not Code.LIBRARY_DAMAGED:
+            raise
+        return False
+    return True
 
 
 def mend_vectors(
@@ -27,10 +41,12 @@ def mend_vectors(
 ) -> int:
     """Embed the passages without a vector, forget vectors without a passage; returns how many were embedded.
 
+    Vectors of another model, and a damaged store, are thrown away and made anew.
+
     Args:
         progress: gets passages done and to be done.
     """
-    if known.fact(EMBEDDER) not in (None, embedder.identity):
+    if known.fact(EMBEDDER) not in (None, embedder.identity) or not _can_be_searched(vectors):
         vectors.clear()
     known.remember(EMBEDDER, embedder.identity)
     ids = known.passage_ids()
@@ -46,6 +62,8 @@ def mend_vectors(
 
 def _embed(known: Catalog, vectors: Vectors, embedder: Embedder, ids: Sequence[int]) -> None:
     passages = list(known.passages(ids).values())
+    if not passages:  # removed meanwhile
+        return
     embedded = embedder.embed([embedded_text(spoken_name(passage.path), passage.text) for passage in passages])
     by_document: dict[int, list[int]] = {}
     for place, passage in enumerate(passages):

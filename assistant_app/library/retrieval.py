@@ -22,6 +22,10 @@ FUSION = 60
 """The constant k of reciprocal rank fusion."""
 COMMON = 0.2
 """A word that stands in more than this share of the passages is not searched for, unless all are so common."""
+MOST_WORDS = 64
+"""The rarest words of a question that are searched for; a page pasted as a question would take seconds."""
+MOST_WORDS_READ = 1_000
+"""Different words of a question that are looked at."""
 
 _WORD = re.compile(r"\w+")
 
@@ -44,6 +48,7 @@ class Retriever:
     def search(self, question: str, top: int, document_ids: Sequence[int] | None = None) -> Found:
         """The ``top`` best passages for ``question``, in these documents or in all."""
         began = time.perf_counter()
+        question = question.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text
         vector = self._embedder.embed([question])[0]
         embedded = time.perf_counter()
         by_vector = self._vectors.nearest(vector, CANDIDATES, document_ids)
@@ -62,14 +67,14 @@ class Retriever:
         return Found(hits, {**milliseconds, "total": round((done - began) * 1000, 2)})
 
     def _keywords(self, question: str, document_ids: Sequence[int] | None) -> list[int]:
-        words = list(dict.fromkeys(_WORD.findall(question.lower())))
-        known = [(count, word) for word, count in zip(words, self._catalog.frequencies(words), strict=True) if count]
+        words = list(dict.fromkeys(_WORD.findall(question.lower())))[:MOST_WORDS_READ]
+        counts = zip(self._catalog.frequencies(words), words, strict=True)
+        known = sorted((count, word) for count, word in counts if count)
         most = COMMON * self._catalog.counts()["passages"]
-        telling = [word for count, word in known if count <= most] or [word for _, word in sorted(known)[:3]]
+        telling = [word for count, word in known if count <= most][:MOST_WORDS] or [word for _, word in known[:3]]
         if not telling:
             return []
-        query = " OR ".join(f'"{word}"' for word in telling)
-        return [number for number, _ in self._catalog.matching(query, CANDIDATES, document_ids)]
+        return [number for number, _ in self._catalog.matching(telling, CANDIDATES, document_ids)]
 
     def _fuse(self, by_vector: Sequence[tuple[int, float]], by_keyword: Sequence[int]) -> list[Hit]:
         vector_ranks = {number: rank for rank, (number, _) in enumerate(by_vector, start=1)}

@@ -6,8 +6,10 @@ SQLite knows, and everything here can be rebuilt from it.
 
 from __future__ import annotations
 
+import shutil
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 COLLECTION = "passages"
 MOST_RECORDS = 5_000
-"""A call of Chroma 1.5 takes at most 5,461 records."""
+"""A call of Chroma 1.5 takes at most 5,461 records, and a filter some 16,000 values."""
 
 
 class Vectors:
@@ -31,25 +33,39 @@ class Vectors:
         self._lock = threading.Lock()
         self._opened: tuple[Any, Any] | None = None
 
-    def _collection(self) -> Any:
-        with self._lock:
-            if self._opened is None:
-                import chromadb
+    @contextmanager
+    def _collection(self) -> Iterator[Any]:
+        """The open collection; what Chroma raises becomes a ``DocentError``."""
+        with self._named_problems():
+            with self._lock:
+                if self._opened is None:
+                    self._opened = self._open()
+                collection = self._opened[1]
+            yield collection
 
-                settings = chromadb.Settings(anonymized_telemetry=False)
-                try:
-                    client = chromadb.PersistentClient(path=str(self._folder), settings=settings)
-                    collection = client.get_or_create_collection(
-                        COLLECTION, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
-                    )
-                except Exception as error:  # Chroma's Rust core raises its own, undocumented kinds
-                    raise self._problem(error) from error
-                self._opened = (client, collection)
-            return self._opened[1]
+    def _open(self) -> tuple[Any, Any]:
+        import chromadb
+        from chromadb.api.client import SharedSystemClient
 
-    def _problem(self, error: Exception) -> DocentError:
-        code = Code.DISK_FULL if is_disk_full(error) else Code.LIBRARY_DAMAGED
-        return DocentError(code, path=str(self._folder))
+        settings = chromadb.Settings(anonymized_telemetry=False)
+        try:
+            client = chromadb.PersistentClient(path=str(self._folder), settings=settings)
+        except BaseException:
+            # Chroma remembers a store that did not open, and would not try again.
+            SharedSystemClient.clear_system_cache()
+            raise
+        collection = client.get_or_create_collection(
+            COLLECTION, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+        )
+        return client, collection
+
+    @contextmanager
+    def _named_problems(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # Chroma's Rust core raises its own, undocumented kinds
+            code = Code.DISK_FULL if is_disk_full(error) else Code.LIBRARY_DAMAGED
+            raise DocentError(code, path=str(self._folder)) from error
 
     def put(self, document_id: int, passage_ids: Sequence[int], vectors: NDArray[np.float32]) -> None:
         """Store ``vectors`` (shape ``(len(passage_ids), dimensions)``); what stood under an id is replaced.
@@ -57,8 +73,7 @@ class Vectors:
         Raises:
             DocentError: ``disk_full`` or ``library_damaged``.
         """
-        collection = self._collection()
-        try:
+        with self._collection() as collection:
             for first in range(0, len(passage_ids), MOST_RECORDS):
                 ids = passage_ids[first : first + MOST_RECORDS]
                 collection.upsert(
@@ -66,17 +81,12 @@ class Vectors:
                     embeddings=vectors[first : first + MOST_RECORDS],
                     metadatas=[{"document": document_id}] * len(ids),
                 )
-        except Exception as error:  # as above
-            raise self._problem(error) from error
 
     def remove(self, passage_ids: Sequence[int]) -> None:
         """Forget the vectors of these passages; unknown ids do not matter."""
-        collection = self._collection()
-        try:
+        with self._collection() as collection:
             for first in range(0, len(passage_ids), MOST_RECORDS):
                 collection.delete(ids=[str(number) for number in passage_ids[first : first + MOST_RECORDS]])
-        except Exception as error:  # as above
-            raise self._problem(error) from error
 
     def nearest(
         self, vector: NDArray[np.float32], count: int, document_ids: Sequence[int] | None = None
@@ -87,54 +97,57 @@ class Vectors:
             count: how many at most.
             document_ids: look only in these documents; null: in all.
         """
-        if document_ids is not None and not document_ids:
-            return []
-        collection = self._collection()
-        where = None if document_ids is None else {"document": {"$in": list(document_ids)}}
-        try:
+        wheres: list[dict[str, Any] | None] = [None]
+        if document_ids is not None:
+            parts = [document_ids[first : first + MOST_RECORDS] for first in range(0, len(document_ids), MOST_RECORDS)]
+            wheres = [{"document": {"$in": list(part)}} for part in parts]
+        found: list[tuple[int, float]] = []
+        with self._collection() as collection:
             held = collection.count()
-            if not held:
-                return []
-            answer = collection.query(
-                query_embeddings=[vector], n_results=min(count, held), where=where, include=["distances"]
-            )
-        except Exception as error:  # as above
-            raise self._problem(error) from error
-        return [(int(key), 1.0 - float(far)) for key, far in zip(answer["ids"][0], answer["distances"][0], strict=True)]
+            for where in wheres if held else []:
+                answer = collection.query(
+                    query_embeddings=[vector], n_results=min(count, held), where=where, include=["distances"]
+                )
+                pairs = zip(answer["ids"][0], answer["distances"][0], strict=True)
+                found += [(int(key), 1.0 - float(far)) for key, far in pairs]
+        return sorted(found, key=lambda pair: -pair[1])[:count]
 
     def count(self) -> int:
         """How many vectors the store holds."""
-        return int(self._collection().count())
+        with self._collection() as collection:
+            return int(collection.count())
 
     def missing(self, passage_ids: Sequence[int]) -> list[int]:
         """Those of ``passage_ids`` that have no vector."""
-        collection = self._collection()
         absent: list[int] = []
-        for first in range(0, len(passage_ids), MOST_RECORDS):
-            ids = passage_ids[first : first + MOST_RECORDS]
-            held = set(collection.get(ids=[str(number) for number in ids], include=[])["ids"])
-            absent += [number for number in ids if str(number) not in held]
+        with self._collection() as collection:
+            for first in range(0, len(passage_ids), MOST_RECORDS):
+                ids = passage_ids[first : first + MOST_RECORDS]
+                held = set(collection.get(ids=[str(number) for number in ids], include=[])["ids"])
+                absent += [number for number in ids if str(number) not in held]
         return absent
 
     def remove_all_but(self, passage_ids: Sequence[int]) -> None:
         """Forget every vector that belongs to none of ``passage_ids``."""
         wanted = {str(number) for number in passage_ids}
-        held = self._collection().get(include=[])["ids"]
+        with self._collection() as collection:
+            held = collection.get(include=[])["ids"]
         self.remove([int(key) for key in held if key not in wanted])
 
     def clear(self) -> None:
-        """Forget every vector."""
-        self._collection()
-        with self._lock:
+        """Forget every vector: the folder goes, and what was damaged in it."""
+        with self._lock, self._named_problems():
             if self._opened is not None:
                 client, _ = self._opened
-                client.delete_collection(COLLECTION)
                 self._opened = None
                 client.close()
+            if self._folder.exists():
+                shutil.rmtree(self._folder)
 
     def close(self) -> None:
         """Release the store's files."""
         with self._lock:
             if self._opened is not None:
-                self._opened[0].close()
+                client, _ = self._opened
                 self._opened = None
+                client.close()

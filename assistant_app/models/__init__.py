@@ -7,6 +7,6 @@ import os
 # slower. Spinning for some 30 microseconds before going to sleep is as quick on an idle machine.
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
-# A failed assertion in llama.cpp must end the process at once: by itself it starts a debugger to print where it was, and
-# where there is none, or one that may not attach, the process hangs instead of ending.
+# A failed assertion in llama.cpp must end the process at once: by itself it starts a debugger to print where it was,
+# and where there is none, or one that may not attach, the process can hang instead of ending.
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")

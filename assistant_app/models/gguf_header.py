@@ -41,6 +41,7 @@ MOST_ELEMENTS = 2**26
 KEPT_ELEMENTS = 1024
 """Arrays up to this length are kept (one number per layer); of longer ones (vocabularies) only the length."""
 
+_VOCABULARY = "tokenizer.ggml.tokens"
 _BLOCK = 2**20
 _STRING, _ARRAY = 8, 9
 _FORMATS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
@@ -183,26 +184,32 @@ class _Parser:
         value: int | float | bool = struct.unpack_from(layout, self._buffer, self._need(struct.calcsize(layout)))[0]
         return value
 
-    def _array(self) -> tuple[int, Value | None]:
+    def _array(self, key: str) -> tuple[int, Value | None]:
         """Length and, of a short one, the elements."""
         kind, length = self._number("<I"), self._number("<Q")
         # Arrays of arrays are allowed by the format and by no loader.
         if length > MOST_ELEMENTS or (kind != _STRING and kind not in _FORMATS):
             raise self._damaged()
-        if length <= KEPT_ELEMENTS:
+        if key == _VOCABULARY and kind == _STRING:
+            self._vocabulary(length)
+        elif length <= KEPT_ELEMENTS:
             return length, [self._scalar(kind) for _ in range(length)]
-        if kind == _STRING:
+        elif kind == _STRING:
             for _ in range(length):
-                self._bytes_skipped()
+                self._bytes(LONGEST_STRING)
         else:
             self._need(length * struct.calcsize(_FORMATS[kind]))
         return length, None
 
-    def _bytes_skipped(self) -> None:
-        length = self._number("<Q")
-        if length > LONGEST_STRING:
-            raise self._damaged()
-        self._need(length)
+    def _vocabulary(self, length: int) -> None:
+        """Step over the tokens; each may be there once, or llama.cpp ends the process. (It renames empty ones.)"""
+        seen: set[bytes] = set()
+        for _ in range(length):
+            token = self._bytes(LONGEST_STRING)
+            if token in seen:
+                raise self._damaged()
+            if token:
+                seen.add(token)
 
     def header(self) -> Header:
         magic = self._read(4)
@@ -222,7 +229,7 @@ class _Parser:
             if key in values or key in lengths:
                 raise self._damaged()
             if kind == _ARRAY:
-                lengths[key], elements = self._array()
+                lengths[key], elements = self._array(key)
                 if elements is not None:
                     values[key] = elements
             else:

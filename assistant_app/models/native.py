@@ -79,8 +79,8 @@ class StopFlag:
     """Lets ``cancelled()`` stop a computation of llama.cpp from within.
 
     llama.cpp asks an abort callback after every node of its graph, some thousand times per token. A Python callback
-    there costs 10 % of the speed and waits for the interpreter lock whenever another thread is busy. So the callback is
-    C's ``strlen`` over a buffer that holds "" or "x", which llama.cpp reads as false or true, and a thread beside it asks
+    there would cost speed, and wait for the interpreter lock whenever another thread is busy. So the callback is C's
+    ``strlen`` over a buffer that holds "" or "x", which llama.cpp reads as false or true, and a thread beside it asks
     ``cancelled()`` every 20 ms and writes the buffer.
     """
 

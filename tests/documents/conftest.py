@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import psutil
@@ -10,10 +11,11 @@ from assistant_app.documents.reader_pool import ReaderPool
 
 @pytest.fixture
 def pool() -> Iterator[ReaderPool]:
-    """A pool with the limits that people get; no reader may be left over."""
+    """A pool with the limits that people get; no reader and no thread may be left over."""
     with ReaderPool() as pool:
         yield pool
     assert readers() == []
+    assert [thread for thread in threading.enumerate() if thread.name == "reader-answers"] == []
 
 
 def readers() -> list[psutil.Process]:

@@ -15,9 +15,12 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from assistant_app.gui import style
 from assistant_app.gui.document_model import ROW
 from assistant_app.gui.main_window import MainWindow
+from assistant_app.paths import Paths
 from assistant_app.protocol.records import Citation
+from assistant_app.settings import Settings
 from tests.pdfs import text_pdf
 
 Maker = Callable[..., MainWindow]
@@ -275,6 +278,38 @@ def test_a_chip_and_a_number_in_the_text_open_the_same_source(qtbot: QtBot, wind
     assert opened[0].page == 13
 
 
+def test_a_click_on_a_chip_opens_the_page_with_its_quote_highlighted(qtbot: QtBot, window: Maker) -> None:
+    made = window("three")
+    wait_for_documents(qtbot, made)
+    ask(qtbot, made, "What is the deductible?")
+    qtbot.waitUntil(lambda: made.conversation.turns[-1].answer.answer is not None)
+    assert made.viewer is None
+    qtbot.mouseClick(chips(made)[1], LEFT)
+    assert made.viewer is not None
+    with qtbot.waitSignal(made.viewer.highlighted) as blocker:
+        pass
+    path, page, boxes = blocker.args
+    assert (Path(path).name, page) == ("Lease agreement 2002.pdf", 13)
+    assert len(boxes) == 1
+    assert made.viewer.isVisible()
+    qtbot.keyClick(made, Qt.Key.Key_F10)
+    assert not made.viewer.isVisible()
+
+
+def test_a_row_is_opened_with_enter_and_a_double_click(qtbot: QtBot, window: Maker) -> None:
+    made = window("three")
+    wait_for_documents(qtbot, made)
+    view = made.library.list_view
+    select(made, 0)
+    qtbot.keyClick(view, Qt.Key.Key_Return)
+    assert made.viewer is not None
+    assert Path(made.viewer.current_path).name == "Annual report 2001.pdf"
+    where = view.visualRect(view.model().index(1, 0)).center()
+    qtbot.mouseClick(view.viewport(), LEFT, pos=where)
+    qtbot.mouseDClick(view.viewport(), LEFT, pos=where)
+    assert Path(made.viewer.current_path).name == "Benefits handbook 2000.pdf"
+
+
 def test_unsupported_sentences_are_named(qtbot: QtBot, window: Maker) -> None:
     made = window("three")
     wait_for_documents(qtbot, made)
@@ -468,6 +503,28 @@ def test_a_model_that_cannot_be_used_is_told_and_the_mark_goes_back(qtbot: QtBot
 
 def choice(picker: QPushButton, text: str) -> Any:
     return next(action for action in picker.menu().actions() if action.text() == text)
+
+
+def test_the_settings_open_at_the_page_that_was_asked_for(qtbot: QtBot, window: Maker) -> None:
+    made = window("three")
+    picker = made.conversation.composer.adapter_picker
+    qtbot.waitUntil(lambda: "No adapter" in picker.text())
+    choice(picker, "Choose &another…").trigger()
+    assert made.settings_dialog is not None
+    assert made.settings_dialog.isVisible()
+    assert made.settings_dialog.navigation.currentRow() == 1
+    qtbot.keyClick(made, Qt.Key.Key_Comma, Qt.KeyboardModifier.ControlModifier)
+    assert made.settings_dialog.navigation.currentRow() == 0
+    made.settings_dialog.theme_changed.emit("dark")
+    assert style.is_dark()
+    made.settings_dialog.close()
+
+
+def test_the_theme_of_the_menu_is_kept(qtbot: QtBot, window: Maker, home: Path) -> None:
+    made = window("three")
+    made.menus.theme_chosen.emit("dark")
+    assert style.is_dark()
+    assert Settings(Paths.resolve(home).settings).text("window.theme") == "dark"
 
 
 def test_the_starter_notice_stays_away_once_it_was_read(qtbot: QtBot, window: Maker) -> None:

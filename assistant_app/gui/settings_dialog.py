@@ -1,0 +1,123 @@
+"""The settings: pages at the left, each change saved at once."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Signal
+from PySide6.QtGui import QHideEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from assistant_app.gui import style
+from assistant_app.gui.adapters_page import AdaptersPage
+from assistant_app.gui.engine_link import EngineLink
+from assistant_app.gui.general_page import GeneralPage
+from assistant_app.gui.models_page import ModelsPage
+from assistant_app.gui.settings_page import SettingsPage
+from assistant_app.settings import Settings
+
+_NAVIGATION_WIDTH = 176
+
+
+class SettingsDialog(QDialog):
+    """Models, adapters and the rest. It stands beside the window and stops nothing: use ``show()``."""
+
+    model_changed = Signal()
+    adapter_changed = Signal()
+    theme_changed = Signal(str)
+
+    def __init__(self, link: EngineLink, settings: Settings, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._settings = settings
+        self.setWindowTitle(self.tr("Settings"))
+        self.setModal(False)
+        self.resize(880, 680)
+        self.models = ModelsPage(link, settings, self)
+        self.adapters = AdaptersPage(link, settings, self)
+        self.general = GeneralPage(link, settings, self)
+        self._pages: dict[str, SettingsPage] = {
+            "models": self.models,
+            "adapters": self.adapters,
+            "general": self.general,
+        }
+        self.navigation = QListWidget(self)
+        self._stack = QStackedWidget(self)
+        self._build()
+        self.models.model_changed.connect(self.model_changed)
+        self.adapters.adapter_changed.connect(self.adapter_changed)
+        self.general.theme_changed.connect(self.theme_changed)
+        self.navigation.currentRowChanged.connect(self._on_row)
+
+    def _build(self) -> None:
+        navigation = self.navigation
+        navigation.setAccessibleName(self.tr("Pages of the settings"))
+        navigation.setFixedWidth(_NAVIGATION_WIDTH)
+        navigation.setIconSize(QSize(18, 18))
+        navigation.setSpacing(2)
+        style.set_role(navigation, "navigation")
+        icons = {"models": "model", "adapters": "adapter", "general": "settings"}
+        for name, page in self._pages.items():
+            QListWidgetItem(style.icon(icons[name]), page.accessibleName(), navigation)
+            self._stack.addWidget(page)
+        navigation.setCurrentRow(0)
+        note = QLabel(self.tr("Changes are saved at once."), self)
+        style.set_role(note, "muted")
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
+        buttons.rejected.connect(self.reject)
+        bottom = QHBoxLayout()
+        bottom.setContentsMargins(3 * style.SPACE, style.SPACE, 2 * style.SPACE, style.SPACE)
+        bottom.addWidget(note)
+        bottom.addStretch(1)
+        bottom.addWidget(buttons)
+        middle = QHBoxLayout()
+        middle.setSpacing(0)
+        middle.addWidget(navigation)
+        middle.addWidget(self._stack, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(middle, 1)
+        layout.addLayout(bottom)
+        # Enter in a field must press no button, neither of a page nor Close.
+        for button in self.findChildren(QPushButton):
+            button.setAutoDefault(False)
+
+    def show_page(self, name: str) -> None:
+        """Turn to the page ``name``: models, adapters or general; it shows what is true now.
+
+        Raises:
+            KeyError: there is no such page.
+        """
+        row = list(self._pages).index(name) if name in self._pages else -1
+        if row < 0:
+            raise KeyError(name)
+        if self.navigation.currentRow() == row:
+            self._on_row(row)
+        self.navigation.setCurrentRow(row)
+
+    def page(self) -> str:
+        """The name of the page in front."""
+        return list(self._pages)[self._stack.currentIndex()]
+
+    def _on_row(self, row: int) -> None:
+        page = self._stack.widget(row)
+        if isinstance(page, SettingsPage):
+            self._stack.setCurrentWidget(page)
+            self._settings.reload()
+            page.refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """What was changed a moment ago is saved, and no answer is written for nobody."""
+        for page in self._pages.values():
+            page.flush()
+        self.adapters.stop()
+        super().hideEvent(event)
