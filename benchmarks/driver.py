@@ -32,7 +32,7 @@ class Driver(QObject):
         self._ticks = QTimer(self, interval=1, timerType=Qt.TimerType.PreciseTimer)
         self._ticks.timeout.connect(self._tick)
         self._last_tick = self._last_work = 0.0
-        self._open_jobs = 0
+        self._open_jobs = self._open_pages = self._pages_drawn = 0
         self._answers: list[dict[str, Any]] = []
         self._questions: Iterator[str] = iter(())
         self._watch_requests()
@@ -76,7 +76,10 @@ class Driver(QObject):
         self._ask_next()
 
     def do_scroll(self, path: str, pages: int, step: int) -> None:
-        """Open a document and go through its pages; answers with memory, in megabytes, before, after and at most."""
+        """Open a document and go through its pages, each when the one before is drawn.
+
+        Answers with memory in megabytes before, after and at most, and with the number of pages that were drawn.
+        """
         process = psutil.Process()
         seen = [process.memory_info().rss / 1e6]
         self._window.open_document(path)
@@ -84,14 +87,17 @@ class Driver(QObject):
 
         def next_page() -> None:
             seen.append(process.memory_info().rss / 1e6)
+            if self._open_pages:
+                QTimer.singleShot(10, next_page)
+                return
             page = next(turn, None)
             if page is None:
-                self._say({"before": seen[0], "after": seen[-1], "most": max(seen)})
+                self._say({"before": seen[0], "after": seen[-1], "most": max(seen), "drawn": self._pages_drawn})
                 return
             viewer = self._window.viewer
             assert viewer is not None
             viewer.show_document(path, page)
-            QTimer.singleShot(60, next_page)  # as quickly as a person who scrolls on and on
+            QTimer.singleShot(30, next_page)
 
         QTimer.singleShot(1000, next_page)
 
@@ -104,6 +110,10 @@ class Driver(QObject):
             job = request(link, message)
             if isinstance(message, messages.Ask):
                 self._watch_answer(job)
+            if isinstance(message, messages.DrawPage):
+                self._open_pages += 1
+                job.finished.connect(self._on_drawn)
+                job.failed.connect(self._on_drawn)
             if isinstance(message, (messages.Ask, messages.IndexDocuments)):
                 self._open_jobs += 1
                 for signal in (job.finished, job.failed):
@@ -111,6 +121,10 @@ class Driver(QObject):
             return job
 
         EngineLink.request = watched  # type: ignore[method-assign,assignment]
+
+    def _on_drawn(self, outcome: messages.Event | Failure) -> None:
+        self._open_pages -= 1
+        self._pages_drawn += isinstance(outcome, messages.PageDrawn)
 
     def _watch_answer(self, job: Job) -> None:
         began = time.perf_counter()

@@ -314,6 +314,36 @@ def test_llama_cpp_is_built_again_only_for_other_flags(tmp_path: Path, monkeypat
     assert needs_build(), "an empty one goes back to the plain build"
 
 
+def test_llama_cpp_is_built_for_more_than_this_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    set_up = load("set_up")
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert set_up.cmake_arguments("") == "-DGGML_NATIVE=OFF"
+    assert set_up.cmake_arguments("-DGGML_CUDA=on") == "-DGGML_CUDA=on -DGGML_NATIVE=OFF"
+    assert set_up.cmake_arguments("-DGGML_NATIVE=ON") == "-DGGML_NATIVE=ON"
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert set_up.cmake_arguments("") == "", "a build for any ARM processor is several times slower"
+    monkeypatch.setenv("CI", "true")
+    assert set_up.cmake_arguments("") == "-DGGML_NATIVE=OFF"
+
+
+@LINUX
+def test_only_a_death_by_signal_means_that_llama_cpp_crashes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    set_up = load("set_up")
+    monkeypatch.setattr(set_up, "PYTHON", sys.executable)
+    monkeypatch.setattr(set_up, "ROOT", tmp_path)
+    for program, crashes in (
+        ("pass", False),
+        ("raise ImportError('llama_cpp')", False),
+        ("import os; os.kill(os.getpid(), 4)", True),
+        ("import ctypes; ctypes.string_at(0)", True),
+    ):
+        monkeypatch.setattr(set_up, "FIRST_WORD", program)
+        assert set_up.llama_crashes() is crashes, program
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [

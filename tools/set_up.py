@@ -6,9 +6,10 @@ Safe to repeat. When nothing changed since the last time it ends at once; an ins
 again. What pip says goes to ``.venv/install.log``; here only words about how far it is.
 
 ``CMAKE_ARGS`` chooses how llama.cpp is built (``-DGGML_CUDA=on``, ``-DGGML_VULKAN=on``). It is remembered: llama.cpp is
-built again only when ``CMAKE_ARGS`` is given and differs from the last time. Without it llama.cpp is built for this
-machine's processor, except where ``CI`` is set: machines of one CI often share pip's cache, and a wheel made for the
-newest of their processors would crash on the others.
+built again only when ``CMAKE_ARGS`` is given and differs from the last time. ``GGML_NATIVE`` is off on x86-64 unless it
+is given: llama.cpp's code for AMX, which a native build takes where the processor has it, ends in a segmentation fault
+(ggml-org/llama.cpp issue 20824; tried with 0.3.36 and gcc 12), and pip's cache hands a wheel that was made for one
+processor to machines that have another.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import argparse
 import collections
 import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -66,6 +68,12 @@ def remembered_arguments() -> str:
     return LLAMA_STAMP.read_text() if LLAMA_STAMP.exists() else ""
 
 
+def cmake_arguments(given: str) -> str:
+    """What is really said to cmake: ``given``, and no code for this one processor unless it was asked for."""
+    one_processor_is_risky = platform.machine().lower() in ("x86_64", "amd64") or bool(os.environ.get("CI"))
+    return f"{given} {PORTABLE}".strip() if one_processor_is_risky and "GGML_NATIVE" not in given else given
+
+
 def llama_is_installed() -> bool:
     """Whether the llama-cpp-python that constraints.txt asks for is in ``.venv`` already."""
     pin = re.search(r"^llama[-_]cpp[-_]python==(\S+)", (ROOT / "constraints.txt").read_text(), re.M | re.I)
@@ -84,7 +92,7 @@ def in_words(line: str) -> str | None:
     if found and (found[3] == "GB" or float(found[2]) >= 20):
         return f"Downloading {found[1].rsplit('/', 1)[-1]} ({found[2]} {found[3]})"
     if re.search(r"Building wheel for llama[-_]cpp[-_]python .*started", line):
-        return "Building llama.cpp for this machine: about 4 minutes on 2 cores, once"
+        return "Building llama.cpp: about 4 minutes on 2 cores, once"
     if re.search(r"Building wheel for llama[-_]cpp[-_]python .*still running", line):
         return "Still building llama.cpp"
     if line.startswith("Installing collected packages"):
@@ -153,15 +161,37 @@ def install(dev: bool) -> None:
     STAMP.unlink(missing_ok=True)
     LOG.write_text("")
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUTF8": "1"}
-    environment["CMAKE_ARGS"] = arguments or (PORTABLE if os.environ.get("CI") else "")
+    environment["CMAKE_ARGS"] = cmake_arguments(arguments)
     pip = [str(PYTHON), "-m", "pip", "install", "--no-input", "--progress-bar", "off", "-c", "constraints.txt"]
+    build_llama = [*pip, "--no-cache-dir", "--force-reinstall", "--no-deps", "llama-cpp-python"]
     if llama_needs_own_build(arguments):
-        run_logged([*pip, "--no-cache-dir", "--force-reinstall", "--no-deps", "llama-cpp-python"], since, environment)
+        run_logged(build_llama, since, environment)
         LLAMA_STAMP.write_text(arguments)
     say("Installing what Docent is made of", since)
     run_logged([*pip, "-e", ".[dev]" if dev else "."], since, environment)
+    if llama_crashes():
+        say("The llama.cpp in pip's cache was built for another processor", since)
+        run_logged(build_llama, since, environment)
+        if llama_crashes():
+            raise SetUpFailed("llama.cpp was built, but crashes on this machine. Build it otherwise, with CMAKE_ARGS.")
     STAMP.write_text(f"{fingerprint()} {'dev' if dev else 'run'}\n")
     say("Installed", since)
+
+
+def llama_crashes() -> bool:
+    """Whether llama.cpp dies when it computes: built for instructions that this processor lacks, or that it breaks on.
+
+    Only a death by signal counts; whatever else may be wrong is said by Docent itself, in a sentence.
+    """
+    done = subprocess.run([str(PYTHON), "-c", FIRST_WORD], cwd=ROOT, capture_output=True, stdin=subprocess.DEVNULL)
+    return done.returncode < 0
+
+
+FIRST_WORD = """
+from llama_cpp import Llama
+from assistant_app.models.model_files import starter_model
+Llama(str(starter_model()), n_ctx=256, n_gpu_layers=0, verbose=False)("Once upon a time there was", max_tokens=2)
+"""
 
 
 def newer_python() -> str | None:

@@ -30,7 +30,7 @@ def in_reading_order(hits: Sequence[Hit]) -> list[Hit]:
 def messages(question: str, sources: Sequence[Hit]) -> list[ChatMessage]:
     """The prompt: source ``n`` of it is ``sources[n - 1]``. The model's own room makes marker strings harmless."""
     numbered = "\n\n".join(
-        f"[{number}] {spoken_name(source.path)}, page {source.page_label}: {fold_space(source.text)}"
+        f"[{number}] ({spoken_name(source.path)}) {fold_space(source.text)}"
         for number, source in enumerate(sources, start=1)
     )
     return [

@@ -1,8 +1,8 @@
 """PDFium, the first reader of a PDF: text, positions, page labels, page images.
 
 Only ever used inside a reader process (see ``reader.py``): PDFium is not thread-safe, and a PDF is untrusted. The
-raw C interface is used, because the offsets of the text have to be PDFium's own. Nothing of a document acts: there is no
-script, no launch and no link; annotations and form fields are only drawn.
+raw C interface is used, because the offsets of the text have to be PDFium's own. Nothing of a document acts: there is
+no script, no launch and no link; annotations and form fields are only drawn.
 
 The text of a page is PDFium's UTF-16 text with one-to-one replacements only. So the n-th code point is found again:
 code point offset, UTF-16 offset, ``FPDFText_GetCharIndexFromTextIndex``, character box.

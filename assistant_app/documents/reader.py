@@ -164,8 +164,13 @@ def _listen(lines: queue.SimpleQueue[bytes]) -> None:
 def main() -> NoReturn:
     """Serve until stdin closes. What libraries print goes to stderr, never into the answers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in a terminal is the parent's to deal with.
-    answers = os.fdopen(os.dup(1), "wb")
+    channel = os.dup(1)
     os.dup2(2, 1)
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.setmode(channel, os.O_BINARY)
+    answers = os.fdopen(channel, "wb")
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(lines,), daemon=True, name="listen").start()
     try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -31,6 +31,10 @@ _FIND_PAGES = 64
 _FATAL = (Code.READER_TIMEOUT, Code.READER_MEMORY, Code.READER_CRASHED)
 
 AnswerType = TypeVar("AnswerType", bound=protocol.Line)
+
+
+def _never() -> bool:
+    return False
 
 
 class ReaderPool:
@@ -135,14 +139,21 @@ class ReaderPool:
 
     # ------------------------------------------------------------ viewing
 
-    def open(self, path: str, password: str | None = None) -> tuple[list[PageSize], bool]:
+    # ``cancelled`` is asked while a request takes long; once it says yes the request ends with ``cancelled``.
+
+    def open(
+        self, path: str, password: str | None = None, cancelled: Callable[[], bool] = _never
+    ) -> tuple[list[PageSize], bool]:
         """Sizes and labels of all pages, and whether the text has positions (boxes)."""
-        opened = self._view(protocol.Open(path=path, password=password), protocol.Opened)
+        opened = self._view(protocol.Open(path=path, password=password), protocol.Opened, cancelled)
         return opened.pages, opened.boxes
 
-    def draw(self, path: str, page: int, width: int, password: str | None = None) -> tuple[int, int, bytes]:
+    def draw(
+        self, path: str, page: int, width: int, password: str | None = None, cancelled: Callable[[], bool] = _never
+    ) -> tuple[int, int, bytes]:
         """A page as ``(width, height, PNG)`` in pixels; at most 6,000 each way, so it may be less wide than asked."""
-        drawn = self._view(protocol.Draw(path=path, password=password, page=page, width=width), protocol.Drawn)
+        request = protocol.Draw(path=path, password=password, page=page, width=width)
+        drawn = self._view(request, protocol.Drawn, cancelled)
         return drawn.width, drawn.height, drawn.png
 
     def locate(self, path: str, page: int, start: int, length: int, password: str | None = None) -> list[Box]:
@@ -150,9 +161,12 @@ class ReaderPool:
         request = protocol.Locate(path=path, password=password, page=page, start=start, length=length)
         return self._view(request, protocol.Located).boxes
 
-    def words(self, path: str, page: int, password: str | None = None) -> tuple[str, list[Word]]:
+    def words(
+        self, path: str, page: int, password: str | None = None, cancelled: Callable[[], bool] = _never
+    ) -> tuple[str, list[Word]]:
         """A page's text and where its words are; no words without positions."""
-        listed = self._view(protocol.ListWords(path=path, password=password, page=page), protocol.WordsListed)
+        request = protocol.ListWords(path=path, password=password, page=page)
+        listed = self._view(request, protocol.WordsListed, cancelled)
         return listed.text, listed.words
 
     def find(self, path: str, text: str, password: str | None = None) -> Iterator[tuple[int, int, list[Match]]]:
@@ -180,7 +194,9 @@ class ReaderPool:
                 page, total, count = found.next_page, found.pages, count + len(found.matches)
                 yield page - 1, total, found.matches
 
-    def _view(self, request: protocol.AnyRequest, expected: type[AnswerType]) -> AnswerType:
+    def _view(
+        self, request: protocol.AnyRequest, expected: type[AnswerType], cancelled: Callable[[], bool] = _never
+    ) -> AnswerType:
         with _naming(request.path), self._viewing_lock:
             if self._viewer is not None and not self._viewer.is_alive:
                 self._discard(self._viewer)
@@ -189,12 +205,12 @@ class ReaderPool:
                 self._viewer = self._start()
             try:
                 self._viewer.send(request)
-                answer = self._viewer.answer(self._page_seconds)
+                answer = self._viewer.answer(self._page_seconds, cancelled)
                 if not isinstance(answer, expected):
                     raise DocentError(Code.READER_CRASHED)
                 return answer
             except DocentError as error:
-                if error.code in _FATAL:
+                if error.code in (*_FATAL, Code.CANCELLED):
                     self._discard(self._viewer)
                     self._viewer = None
                 raise

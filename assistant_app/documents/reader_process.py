@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -17,6 +19,10 @@ from assistant_app.documents import reader_protocol as protocol
 from assistant_app.errors import Code, DocentError
 
 START_SECONDS = 60.0
+PATIENCE_SECONDS = 0.5
+"""A reader that works longer than this on something that nobody wants any more is killed: a new one starts sooner."""
+
+_LOOK_SECONDS = 0.1
 _ANSWERS_AHEAD = 256
 """How many answers wait for whoever asked, before the reader has to wait."""
 
@@ -63,25 +69,37 @@ class ReaderProcess:
             self._process.stdin.write(protocol.encode(request))
             self._process.stdin.flush()
 
-    def answer(self, seconds: float) -> protocol.Answer:
+    def answer(self, seconds: float, cancelled: Callable[[], bool] = lambda: False) -> protocol.Answer:
         """The next answer.
 
         Raises:
             DocentError: ``reader_timeout`` after ``seconds``, ``reader_memory`` or ``reader_crashed`` where the process
-                died, ``cancelled`` where it was killed meanwhile; after these it is gone. Else the error that the
-                reader refused the request with.
+                died, ``cancelled`` where it was killed meanwhile, or where :data:`PATIENCE_SECONDS` are over and
+                nobody wants the answer any more; after these it is gone. Else the error that the reader refused the
+                request with.
         """
-        try:
-            answer = self._answers.get(timeout=seconds)
-        except queue.Empty:
-            self.kill()
-            raise DocentError(Code.READER_TIMEOUT, seconds=round(seconds, 1)) from None
+        answer = self._wait(seconds, cancelled)
         if answer is None:
             self._process.wait()
             raise DocentError(self._cause_of_death())
         if isinstance(answer, protocol.Refused):
             raise DocentError(answer.code, **answer.details)
         return answer
+
+    def _wait(self, seconds: float, cancelled: Callable[[], bool]) -> protocol.Answer | None:
+        deadline = time.monotonic() + seconds
+        pause = min(PATIENCE_SECONDS, seconds)
+        while True:
+            try:
+                return self._answers.get(timeout=pause)
+            except queue.Empty:
+                pause = min(_LOOK_SECONDS, max(0.0, deadline - time.monotonic()))
+                if cancelled():
+                    self.kill()
+                    raise DocentError(Code.CANCELLED) from None
+                if not pause:
+                    self.kill()
+                    raise DocentError(Code.READER_TIMEOUT, seconds=round(seconds, 1)) from None
 
     @property
     def is_alive(self) -> bool:

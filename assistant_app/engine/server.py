@@ -127,16 +127,16 @@ class Server:
                 )
                 return messages.Answered(answer=written.answer, thinking=written.thinking, stopped=written.stopped)
             case messages.OpenDocument(path=path, password=password):
-                pages, boxes = service.open_document(path, password)
+                pages, boxes = service.open_document(path, password, cancelled)
                 return messages.DocumentOpened(path=path, pages=pages, boxes=boxes)
             case messages.DrawPage(path=path, page=page, width=asked):
-                width, height, png = service.draw_page(path, page, asked)
+                width, height, png = service.draw_page(path, page, asked, cancelled)
                 return messages.PageDrawn(path=path, page=page, width=width, height=height, png=png)
             case messages.LocateText(path=path, page=page, start=start, length=length):
                 located = service.locate_text(path, page, start, length)
                 return messages.TextLocated(path=path, page=page, boxes=located)
             case messages.ReadPage(path=path, page=page):
-                text, words = service.read_page(path, page)
+                text, words = service.read_page(path, page, cancelled)
                 return messages.PageRead(path=path, page=page, text=text, words=words)
             case messages.FindText(path=path, text=text):
                 return self._find(path, text, report, cancelled)

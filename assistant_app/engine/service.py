@@ -271,22 +271,24 @@ class Service:
 
     # ------------------------------------------------------------ the viewer
 
-    def open_document(self, path: str, password: str | None = None) -> tuple[list[PageSize], bool]:
+    def open_document(
+        self, path: str, password: str | None = None, cancelled: Cancelled = _never
+    ) -> tuple[list[PageSize], bool]:
         """The sizes and labels of a document's pages, and whether its text has positions."""
-        opened = self.readers.open(path, password or self._passwords.get(path))
+        opened = self.readers.open(path, password or self._passwords.get(path), cancelled)
         if password:
             self._passwords[path] = password
         return opened
 
-    def draw_page(self, path: str, page: int, width: int) -> tuple[int, int, bytes]:
+    def draw_page(self, path: str, page: int, width: int, cancelled: Cancelled = _never) -> tuple[int, int, bytes]:
         """Width and height in pixels, and the PNG, of a page drawn ``width`` pixels wide."""
-        return self.readers.draw(path, page, width, self._passwords.get(path))
+        return self.readers.draw(path, page, width, self._passwords.get(path), cancelled)
 
     def locate_text(self, path: str, page: int, start: int, length: int) -> list[Box]:
         return self.readers.locate(path, page, start, length, self._passwords.get(path))
 
-    def read_page(self, path: str, page: int) -> tuple[str, list[Word]]:
-        return self.readers.words(path, page, self._passwords.get(path))
+    def read_page(self, path: str, page: int, cancelled: Cancelled = _never) -> tuple[str, list[Word]]:
+        return self.readers.words(path, page, self._passwords.get(path), cancelled)
 
     def find_text(self, path: str, text: str) -> Iterator[tuple[int, int, list[Match]]]:
         """Pages done, pages in all, and the matches since the last yield."""

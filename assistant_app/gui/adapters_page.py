@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 
 from assistant_app.gui import phrases, style
 from assistant_app.gui.adapter_comparison import AdapterComparison
-from assistant_app.gui.drops import local_paths
+from assistant_app.gui.drops import let_drops_through, local_paths
 from assistant_app.gui.engine_link import EngineLink, Failure, Job
 from assistant_app.gui.settings_page import FactCard, FileList, Sentence, SettingsPage, bytes_text, number_text
 from assistant_app.protocol import messages
@@ -102,13 +102,13 @@ class AdaptersPage(SettingsPage):
         )
         self.column.addWidget(self.comparison)
         self.column.addStretch(1)
+        let_drops_through(self.body)
 
     def _build_scale(self) -> None:
         limits = declaration("adapter.scale")
         self.slider.setRange(0, round(_SLIDER_END * _STEPS))
         self.slider.setPageStep(_STEPS // 4)
-        self.slider.setTickInterval(_STEPS)
-        self.slider.setTickPosition(QSlider.TickPosition.TicksBelow)
+        self.slider.setMinimumHeight(3 * style.SPACE)
         self.slider.setAccessibleName(self.tr("Scale of the adapter, from 0 to 2"))
         self.number.setRange(limits.minimum, limits.maximum)
         self.number.setSingleStep(1 / _STEPS)

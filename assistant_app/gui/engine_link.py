@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import weakref
 from collections.abc import Sequence
 from typing import TypeVar
 
@@ -40,8 +41,8 @@ class Job(QObject):
 
     ``progressed`` and ``finished`` carry an event of ``protocol.messages``; ``failed`` carries a :class:`Failure`.
 
-    A slot that is a closure must not hold the job itself, only its ``number``: the closure is freed while the job is
-    being deleted, and a job that is freed by its own deletion crashes (PySide 6.11.3, tried).
+    It is no child of its link and holds it only weakly: closures connected to the last job may be all that still holds
+    the link, and a link that is freed from within the deletion of its own child crashes (PySide 6.11.3, tried).
     """
 
     progressed = Signal(object)
@@ -49,13 +50,15 @@ class Job(QObject):
     failed = Signal(object)
 
     def __init__(self, number: int, link: EngineLink) -> None:
-        super().__init__(link)
+        super().__init__()
         self.number = number
-        self._link = link
+        self._link = weakref.ref(link)
 
     def cancel(self) -> None:
         """Ask the engine to stop the job; its last signal still comes. Harmless on a job that has ended."""
-        self._link.cancel(self)
+        link = self._link()
+        if link is not None:
+            link.cancel(self)
 
 
 class EngineLink(QObject):

@@ -49,6 +49,7 @@ class GeneralPage(SettingsPage):
         label.setBuddy(self.folder)
         self.folder.setReadOnly(True)
         self.folder.setAccessibleName(self.tr("Library folder"))
+        self.copy.setEnabled(False)  # until the engine has said where it is
         self.copy.setAccessibleName(self.tr("Copy the path of the library folder"))
         row = QHBoxLayout()
         row.setSpacing(style.SPACE)

@@ -10,7 +10,7 @@ from PySide6.QtGui import QDragEnterEvent, QDropEvent, QStandardItemModel
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from assistant_app.gui import phrases, style
-from assistant_app.gui.drops import local_paths
+from assistant_app.gui.drops import let_drops_through, local_paths
 from assistant_app.gui.engine_link import EngineLink, Failure, Job
 from assistant_app.gui.setting_row import LABEL_WIDTH, SettingRow
 from assistant_app.gui.settings_page import FactCard, FileList, Sentence, SettingsPage, bytes_text, number_text
@@ -69,6 +69,7 @@ class ModelsPage(SettingsPage):
         self.card.hide()
         self._build_running()
         self.column.addStretch(1)
+        let_drops_through(self.body)
 
     def _build_running(self) -> None:
         self.add_heading(self.tr("How it runs"))

@@ -78,7 +78,7 @@ class SettingRow(QWidget):
             box = QComboBox(self)
             for value in self._declared.choices:
                 box.addItem(choices.get(value, value), value)
-            box.currentIndexChanged.connect(self._timer.start)
+            box.currentIndexChanged.connect(self._wait)
             return box
         number: QSpinBox | QDoubleSpinBox
         if isinstance(default, float):
@@ -94,7 +94,7 @@ class SettingRow(QWidget):
         number.setSuffix(suffix)
         number.setSpecialValueText(special)
         number.setKeyboardTracking(False)
-        number.valueChanged.connect(self._timer.start)
+        number.valueChanged.connect(self._wait)
         return number
 
     def _build(self) -> None:
@@ -161,6 +161,9 @@ class SettingRow(QWidget):
         self._save(self._declared.default)
         # The button is disabled once the default is in use, and must not take the focus along.
         self.editor.setFocus()
+
+    def _wait(self, _value: object) -> None:
+        self._timer.start()
 
     def flush(self) -> None:
         """Save what the control shows, if that is not saved yet."""

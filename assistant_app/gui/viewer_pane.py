@@ -147,7 +147,6 @@ class ViewerPane(QWidget):
         self._name.setText(self.tr("Pages"))
         self._name.setToolTip("")
         self.message.say(self.tr("The page of a citation appears here."), "quote")
-        self._stack.setCurrentWidget(self.message)
 
     # ------------------------------------------------------------ opening
 
@@ -170,6 +169,8 @@ class ViewerPane(QWidget):
         self._opening = self._locating = None
         self._is_open = False
         self._patience.stop()
+        self.message.say("", "")
+        self._stack.setCurrentWidget(self.message)
         self.find_bar.close_bar()
         self.search.clear()
         self.notice.close_notice()
@@ -183,12 +184,11 @@ class ViewerPane(QWidget):
         number = job.number
         job.finished.connect(lambda event: self._on_opened(number, event))
         job.failed.connect(lambda failure: self._on_refused(number, failure))
-        if not self._is_open:
+        if not self.message.sentence.text():
             self._patience.start()
 
     def _mention_opening(self) -> None:
         self.message.say(self.tr("Opening the document…"), "")
-        self._stack.setCurrentWidget(self.message)
 
     def _on_opened(self, number: int, event: messages.Event) -> None:
         if self._opening is None or self._opening.number != number:

@@ -353,7 +353,7 @@ class Catalog:
         self, words: Sequence[str], count: int, document_ids: Sequence[int] | None = None
     ) -> list[tuple[int, float]]:
         """The passages in which any of ``words`` stands: ``(passage id, BM25 score)``, best (smallest) first."""
-        query = " OR ".join('"' + word.replace('"', '""') + '"' for word in words)
+        query = " OR ".join('"' + word.replace('"', '""').replace("\0", " ") + '"' for word in words)
         only, values = "", [query]
         if document_ids is not None:
             only = """AND rowid IN (SELECT id FROM passages WHERE document_id IN (SELECT value FROM json_each(?)))"""

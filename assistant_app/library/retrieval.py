@@ -26,6 +26,14 @@ MOST_WORDS = 64
 """The rarest words of a question that are searched for; a page pasted as a question would take seconds."""
 MOST_WORDS_READ = 1_000
 """Different words of a question that are looked at."""
+_STOP_WORDS = frozenset(
+    """
+    a about an and any are as at be by can could did do does for from had has have how i if in is it its me my no not of
+    on or our shall should so some than that the their them then there these they this those to us was we were what when
+    where which who whom whose why will with would you your
+    """.split()
+)
+"""In a small library they may be rare, and they never say what a question is about."""
 
 _WORD = re.compile(r"\w+")
 
@@ -67,7 +75,8 @@ class Retriever:
         return Found(hits, {**milliseconds, "total": round((done - began) * 1000, 2)})
 
     def _keywords(self, question: str, document_ids: Sequence[int] | None) -> list[int]:
-        words = list(dict.fromkeys(_WORD.findall(question.lower())))[:MOST_WORDS_READ]
+        asked = dict.fromkeys(_WORD.findall(question.lower()))
+        words = [word for word in asked if word not in _STOP_WORDS][:MOST_WORDS_READ]
         counts = zip(self._catalog.frequencies(words), words, strict=True)
         known = sorted((count, word) for count, word in counts if count)
         most = COMMON * self._catalog.counts()["passages"]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import ctypes
-import math
 import os
 import threading
 import time
@@ -17,13 +16,13 @@ from typing import Any
 
 import llama_cpp.llama_cpp as llama
 import msgspec
-import psutil
 
 from assistant_app.errors import Code, DocentError
 from assistant_app.models.adapters import check_adapter
 from assistant_app.models.chat_template import OPENED_THINKING, ChatMessage, ChatTemplate
 from assistant_app.models.model_files import BATCH, check_memory, inspect_model, read_chat_template
-from assistant_app.models.native import StopFlag, devices, log
+from assistant_app.models.native import StopFlag, devices, log, make_sampler, physical_cores
+from assistant_app.models.vocabulary import Vocabulary
 
 __all__ = ["ChatMessage", "ChatModel", "Generated", "devices"]
 
@@ -32,10 +31,6 @@ LEAST_ANSWER = 16
 
 _ABORTED = 2
 """llama_decode's return value when the abort callback said stop (llama.h)."""
-
-_THINKING = {"<think>", "</think>", "[THINK]", "[/THINK]"}
-"""Control tokens that belong to the text: they tell a reasoning model's notes from its answer."""
-
 
 AdapterFile = tuple[str, int, int]
 """Path, time of change, size: the same file is not loaded twice."""
@@ -126,7 +121,6 @@ class ChatModel:
         self._adapter_file: AdapterFile | None = None
         self._adapter_scale = 1.0
         self._cached: list[int] = []
-        self._pieces: dict[int, bytes] = {}
         self._stop = StopFlag()
         log.start()
         try:
@@ -160,7 +154,6 @@ class ChatModel:
             raise DocentError(Code.CANCELLED)
         if not self._model:
             raise self._load_failure()
-        self._vocab = llama.llama_model_get_vocab(self._model)
 
     def _load_failure(self) -> DocentError:
         text = log.text()
@@ -177,7 +170,7 @@ class ChatModel:
         params.n_ctx = min(context or trained, trained)
         params.n_batch = params.n_ubatch = min(BATCH, params.n_ctx)
         params.n_outputs_max = 1  # scores are wanted for the last token only: a big vocabulary's buffer shrinks by 512
-        params.n_threads = params.n_threads_batch = threads or _physical_cores()
+        params.n_threads = params.n_threads_batch = threads or physical_cores()
         params.no_perf = True
         log.clear()
         self._context = llama.llama_init_from_model(self._model, params)
@@ -187,46 +180,11 @@ class ChatModel:
         self._memory = llama.llama_get_memory(self._context)
         self._stop.attach(self._context)
 
-    def _special_tokens(self, template: str) -> list[str]:
-        """The texts that the tokeniser takes for special tokens wherever they stand in a prompt.
-
-        Raises:
-            DocentError: ``model_damaged`` where some bytes have no token: llama.cpp's tokeniser would end the process.
-        """
-        always = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_UNKNOWN
-        wanted = always | llama.LLAMA_TOKEN_ATTR_USER_DEFINED | llama.LLAMA_TOKEN_ATTR_BYTE
-        special: list[str] = []
-        bytes_seen: set[str] = set()
-        for token in range(llama.llama_vocab_n_tokens(self._vocab)):
-            kind = llama.llama_vocab_get_attr(self._vocab, token)
-            if not kind & wanted:
-                continue
-            text = self._token_text(token)
-            if kind & llama.LLAMA_TOKEN_ATTR_BYTE:
-                bytes_seen.add(text)
-            # Tokens that a person defined are often plain content (line breaks, HTML); those of the template are not.
-            elif kind & always or (text in template and text[:1] in "<[{"):
-                special.append(text)
-        if bytes_seen and any(f"<0x{byte:02X}>" not in bytes_seen for byte in range(256)):
-            raise DocentError(Code.MODEL_DAMAGED, path=self.path)
-        return special
-
     def _make_template(self) -> None:
         source = read_chat_template(self.path)
-        vocab = self._vocab
-        special = self._special_tokens(source)
-        bos, eos = llama.llama_vocab_bos(vocab), llama.llama_vocab_eos(vocab)
-        self._first_token = bos if llama.llama_vocab_get_add_bos(vocab) else -1
-        self._template = ChatTemplate(
-            source,
-            bos=self._token_text(bos) if bos >= 0 else "",
-            eos=self._token_text(eos) if eos >= 0 else "",
-            special=special,
-            path=self.path,
-        )
-
-    def _token_text(self, token: int) -> str:
-        return bytes(llama.llama_vocab_get_text(self._vocab, token) or b"").decode("utf-8", "replace")
+        vocabulary = self._vocabulary = Vocabulary(self._model, self.path)
+        special = vocabulary.special(source)
+        self._template = ChatTemplate(source, bos=vocabulary.bos, eos=vocabulary.eos, special=special, path=self.path)
 
     # ------------------------------------------------------------ prompts
 
@@ -245,19 +203,7 @@ class ChatModel:
             DocentError: ``generation_failed`` where the model's chat template refuses them.
         """
         with self._lock:
-            return len(self._tokenise(self._template.prompt(messages)))
-
-    def _tokenise(self, prompt: str) -> list[int]:
-        text = prompt.encode("utf-8", "replace")
-        room = len(text) + 8
-        tokens = (llama.llama_token * room)()
-        count = llama.llama_tokenize(self._vocab, text, len(text), tokens, room, False, True)
-        if count < 0:
-            raise DocentError(Code.GENERATION_FAILED, path=self.path, said="the prompt has too many tokens")
-        found = list(tokens[:count])
-        if self._first_token >= 0 and found[:1] != [self._first_token]:
-            found.insert(0, self._first_token)
-        return found
+            return len(self._vocabulary.tokenise(self._template.prompt(messages)))
 
     # ------------------------------------------------------------ answers
 
@@ -289,14 +235,14 @@ class ChatModel:
         with self._lock:
             started = time.monotonic()
             prompt = self._template.prompt(messages)
-            tokens = self._tokenise(prompt)
+            tokens = self._vocabulary.tokenise(prompt)
             if len(tokens) + LEAST_ANSWER > self.context:
                 needed = len(tokens) + LEAST_ANSWER
                 raise DocentError(Code.CONTEXT_TOO_SMALL, path=self.path, needed=needed, context=self.context)
-            answer = _Answer(on_text, self._piece, started)
+            answer = _Answer(on_text, self._vocabulary.piece, started)
             opened = OPENED_THINKING.search(prompt)
             cached = self._keep_prefix(tokens)
-            sampler = _sampler(temperature)
+            sampler = make_sampler(temperature)
             log.clear()
             try:
                 with self._stop.watch(cancelled):
@@ -312,10 +258,10 @@ class ChatModel:
             return answer.done(prompt_tokens=len(tokens), cached_tokens=cached)
 
     def _write(self, answer: _Answer, sampler: Any, max_tokens: int, cancelled: Callable[[], bool]) -> None:
-        context, vocab = self._context, self._vocab
+        context, vocabulary = self._context, self._vocabulary
         while not cancelled():
             token = llama.llama_sampler_sample(sampler, context, -1)
-            if llama.llama_vocab_is_eog(vocab, token):
+            if vocabulary.is_end(token):
                 return
             answer.add(token)
             if answer.tokens >= max_tokens or len(self._cached) >= self.context:
@@ -363,20 +309,6 @@ class ChatModel:
                 raise DocentError(Code.GENERATION_FAILED, path=self.path, said=said)
             self._cached += piece
         return False
-
-    def _piece(self, token: int) -> bytes:
-        known = self._pieces.get(token)
-        if known is None:
-            special = self._token_text(token) in _THINKING
-            size = 64
-            while True:
-                buffer = ctypes.create_string_buffer(size)
-                length = llama.llama_token_to_piece(self._vocab, token, buffer, size, 0, special)
-                if length >= 0:
-                    break
-                size = -length
-            known = self._pieces[token] = buffer.raw[:length]
-        return known
 
     # ------------------------------------------------------------ the adapter
 
@@ -472,26 +404,3 @@ class _Answer:
             stopped=self.stopped,
             cut=self.cut,
         )
-
-
-def _sampler(temperature: float) -> Any:
-    """A sampler chain: the likeliest token at 0, else llama.cpp's usual cuts and a draw."""
-    chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
-    if temperature <= 0.0 or not math.isfinite(temperature):
-        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_greedy())
-        return chain
-    for part in (
-        llama.llama_sampler_init_top_k(40),
-        llama.llama_sampler_init_top_p(0.95, 1),
-        llama.llama_sampler_init_min_p(0.05, 1),
-        llama.llama_sampler_init_temp(temperature),
-        llama.llama_sampler_init_dist(llama.LLAMA_DEFAULT_SEED),
-    ):
-        llama.llama_sampler_chain_add(chain, part)
-    return chain
-
-
-def _physical_cores() -> int:
-    """Physical cores that this process may use: a second thread on the same core slows llama.cpp down."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(psutil.cpu_count(logical=False) or allowed, allowed))

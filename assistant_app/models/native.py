@@ -1,8 +1,9 @@
-"""The edges of llama.cpp that are not about one model: its log, its devices, and how it is told to stop."""
+"""The edges of llama.cpp that are not about one model: its log, devices, samplers, and how it is told to stop."""
 
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import threading
 from collections import deque
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 import llama_cpp.llama_cpp as llama
+import psutil
 from llama_cpp import _ggml
 from llama_cpp._ctypes_extensions import load_shared_library
 
@@ -165,3 +167,26 @@ def devices() -> list[Device]:
             )
         )
     return found
+
+
+def make_sampler(temperature: float) -> Any:
+    """A sampler chain: the likeliest token at 0, else llama.cpp's usual cuts and a draw. The caller frees it."""
+    chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
+    if temperature <= 0.0 or not math.isfinite(temperature):
+        llama.llama_sampler_chain_add(chain, llama.llama_sampler_init_greedy())
+        return chain
+    for part in (
+        llama.llama_sampler_init_top_k(40),
+        llama.llama_sampler_init_top_p(0.95, 1),
+        llama.llama_sampler_init_min_p(0.05, 1),
+        llama.llama_sampler_init_temp(temperature),
+        llama.llama_sampler_init_dist(llama.LLAMA_DEFAULT_SEED),
+    ):
+        llama.llama_sampler_chain_add(chain, part)
+    return chain
+
+
+def physical_cores() -> int:
+    """Physical cores that this process may use: a second thread on the same core slows llama.cpp down."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(psutil.cpu_count(logical=False) or allowed, allowed))

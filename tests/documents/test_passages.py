@@ -9,15 +9,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant_app.documents.passages import LONGEST_TOKEN, OVERLAP, TOKENS, Span, fold_space, sentences, split
+from assistant_app.documents.passages import LONGEST_TOKEN, TOKENS, fold_space, sentences, split
 from assistant_app.library.embedder import Embedder
 
-WORDS = ("plan", "No.", "e.g.", "is", "$2,000", "covered.", "Dr.", "计划。", "•", "-", "\n", "\n\n", "\r\n", " ", "ok?", "\u00a0")
+WORDS = (
+    "plan",
+    "No.",
+    "e.g.",
+    "is",
+    "$2,000",
+    "covered.",
+    "Dr.",
+    "计划。",
+    "•",
+    "-",
+    "\n",
+    "\n\n",
+    "\r\n",
+    " ",
+    "ok?",
+    "\u00a0",
+)
 texts = st.one_of(
     st.text(),
     st.lists(st.sampled_from(WORDS)).map(" ".join),
     st.lists(st.sampled_from(WORDS)).map("".join),
-    st.text(alphabet="a.\n \u00a0•2)\"。"),
+    st.text(alphabet='a.\n \u00a0•2)"。'),
 )
 
 
@@ -82,14 +99,12 @@ def test_neighbours_overlap_by_whole_sentences() -> None:
 
 
 def test_a_passage_never_only_repeats_the_one_before() -> None:
-    text = "One two three four. Five six. " + "seven " * 6
+    text = "One two three. Five six. " + "seven " * 6
     spans = split(text, tokenised(text), size=7, overlap=4)
     assert [text[start : start + length] for start, length in spans] == [
-        "One two three four.",
-        "Five six.",
+        "One two three. Five six.",
         "seven seven seven seven seven seven",
-    ] or all(sum(one) < sum(other) for one, other in pairwise(spans))
-    assert len({sum(span) for span in spans}) == len(spans)
+    ]
 
 
 def test_a_long_sentence_is_cut_at_token_borders() -> None:
@@ -193,5 +208,3 @@ def test_passages_by_the_real_tokens(text: str) -> None:
         piece = text[span.start : sum(span)]
         assert len(embedder.token_spans(piece)) <= TOKENS
         assert len(piece) <= TOKENS * LONGEST_TOKEN
-    assert OVERLAP < TOKENS
-    assert isinstance(spans[0], Span)

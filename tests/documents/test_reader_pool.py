@@ -280,7 +280,7 @@ def test_a_viewed_file_that_is_replaced_is_opened_again(tmp_path: Path, pool: Re
 
 def test_a_page_that_hangs_is_passed_over(tmp_path: Path) -> None:
     path = pdfs.endless_pdf(tmp_path / "endless.pdf", [2, 4], 5)
-    with ReaderPool(page_seconds=0.7) as pool:
+    with ReaderPool(page_seconds=1.5) as pool:
         pages = list(pool.read(str(path)))
     assert [(page.page, page.text, page.error) for page in pages] == [
         (1, "Page 1", None),
@@ -294,29 +294,52 @@ def test_a_page_that_hangs_is_passed_over(tmp_path: Path) -> None:
 
 def test_a_last_page_that_hangs(tmp_path: Path) -> None:
     path = pdfs.endless_pdf(tmp_path / "endless.pdf", [2], 2)
-    with ReaderPool(page_seconds=0.7) as pool:
+    with ReaderPool(page_seconds=1.5) as pool:
         assert [page.error for page in pool.read(str(path))] == [None, Code.READER_TIMEOUT]
 
 
 def test_too_many_pages_that_hang_are_the_files_fault(tmp_path: Path) -> None:
     path = pdfs.endless_pdf(tmp_path / "endless.pdf", [1, 2, 4, 5], 5)
-    with ReaderPool(page_seconds=0.7) as pool:
+    with ReaderPool(page_seconds=1.5) as pool:
         pages = pool.read(str(path))
         assert [next(pages).error for _ in range(3)] == [Code.READER_TIMEOUT, Code.READER_TIMEOUT, None]
         with pytest.raises(DocentError) as caught:
             next(pages)
         assert caught.value.code == Code.READER_TIMEOUT
-        assert caught.value.details == {"seconds": 0.7, "path": str(path)}
+        assert caught.value.details == {"seconds": 1.5, "path": str(path)}
 
 
 def test_drawing_a_page_that_hangs_costs_only_that_page(tmp_path: Path) -> None:
     path = str(pdfs.endless_pdf(tmp_path / "endless.pdf", [2], 3))
-    with ReaderPool(page_seconds=0.7) as pool:
+    with ReaderPool(page_seconds=1.5) as pool:
         assert pool.draw(path, 1, 100)[0] == 100
         with pytest.raises(DocentError) as caught:
             pool.draw(path, 2, 100)
         assert caught.value.code == Code.READER_TIMEOUT
         assert pool.draw(path, 3, 100)[0] == 100
+
+
+@pytest.mark.parametrize("operation", ["draw", "words"])
+def test_what_nobody_wants_any_more_is_given_up(tmp_path: Path, operation: str) -> None:
+    path = str(pdfs.endless_pdf(tmp_path / "endless.pdf", [1], 2))
+    with ReaderPool(page_seconds=100) as pool:
+        ask: dict[str, Callable[[], object]] = {
+            "draw": lambda: pool.draw(path, 1, 100, cancelled=lambda: True),
+            "words": lambda: pool.words(path, 1, cancelled=lambda: True),
+        }
+        with pytest.raises(DocentError) as caught:
+            ask[operation]()
+        assert caught.value.code == Code.CANCELLED
+        assert readers() == []
+        assert pool.draw(path, 2, 100)[0] == 100
+
+
+def test_what_comes_at_once_comes_wanted_or_not(tmp_path: Path, pool: ReaderPool) -> None:
+    path = str(pdfs.text_pdf(tmp_path / "one.pdf", [["Hello"]]))
+    pool.open(path)
+    [reader] = readers()
+    assert pool.draw(path, 1, 100, cancelled=lambda: True)[0] == 100
+    assert readers() == [reader]
 
 
 def test_a_search_goes_on_behind_a_page_that_hangs(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from assistant_app.documents.reader_pool import ReaderPool
@@ -14,32 +14,35 @@ from assistant_app.protocol.records import Box, Match, PageSize, Word
 
 
 class Viewing:
-    """The viewer's part of ``engine.service.Service``, with pages that may take two seconds."""
+    """The viewer's part of ``engine.service.Service``."""
 
-    def __init__(self) -> None:
-        self._readers = ReaderPool(page_seconds=2)
+    def __init__(self, page_seconds: float) -> None:
+        self._readers = ReaderPool(page_seconds=page_seconds)
         self._passwords: dict[str, str] = {}
 
-    def open_document(self, path: str, password: str | None = None) -> tuple[list[PageSize], bool]:
-        opened = self._readers.open(path, password or self._passwords.get(path))
+    def open_document(
+        self, path: str, password: str | None, cancelled: Callable[[], bool]
+    ) -> tuple[list[PageSize], bool]:
+        opened = self._readers.open(path, password or self._passwords.get(path), cancelled)
         if password:
             self._passwords[path] = password
         return opened
 
-    def draw_page(self, path: str, page: int, width: int) -> tuple[int, int, bytes]:
-        return self._readers.draw(path, page, width, self._passwords.get(path))
+    def draw_page(self, path: str, page: int, width: int, cancelled: Callable[[], bool]) -> tuple[int, int, bytes]:
+        return self._readers.draw(path, page, width, self._passwords.get(path), cancelled)
 
     def locate_text(self, path: str, page: int, start: int, length: int) -> list[Box]:
         return self._readers.locate(path, page, start, length, self._passwords.get(path))
 
-    def read_page(self, path: str, page: int) -> tuple[str, list[Word]]:
-        return self._readers.words(path, page, self._passwords.get(path))
+    def read_page(self, path: str, page: int, cancelled: Callable[[], bool]) -> tuple[str, list[Word]]:
+        return self._readers.words(path, page, self._passwords.get(path), cancelled)
 
     def find_text(self, path: str, text: str) -> Iterator[tuple[int, int, list[Match]]]:
         return self._readers.find(path, text, self._passwords.get(path))
 
 
-def main() -> None:
+def main(record_path: str, page_seconds: str) -> None:
+    """Serve on stdin and stdout; every request is also written to the file at ``record_path``."""
     channel = os.dup(1)
     os.dup2(2, 1)
 
@@ -47,9 +50,9 @@ def main() -> None:
         while line:
             line = line[os.write(channel, line) :]
 
-    server = Server(cast(Any, Viewing()), write)
+    server = Server(cast(Any, Viewing(float(page_seconds))), write)
     server.send(messages.Ready(protocol=messages.PROTOCOL, version="readers only"))
-    with open(sys.argv[1], "ab", buffering=0) if len(sys.argv) > 1 else open(os.devnull, "ab", buffering=0) as record:
+    with open(record_path, "ab", buffering=0) as record:
         for line in sys.stdin.buffer:
             record.write(line)
             server.take(line)
@@ -57,4 +60,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

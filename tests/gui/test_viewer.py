@@ -14,16 +14,18 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, QTimer
 from PySide6.QtGui import QImage, QMouseEvent, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QScrollBar, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 from assistant_app.gui import engine_link, page_images, page_view, style
 from assistant_app.gui.engine_link import EngineLink
+from assistant_app.gui.notice import Notice
 from assistant_app.gui.viewer_pane import ViewerPane
 from assistant_app.protocol.records import Citation
 from tests import pdfs
 
 SENTENCE = "The deductible of the Standard plan is two thousand dollars."
+ENGINE = Path(__file__).parent / "reader_engine.py"
 LINES = ["A page about plans", "Some words before.", SENTENCE, "And some words after the deductible."]
 
 
@@ -34,9 +36,15 @@ def record(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def pane(qtbot: QtBot, record: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ViewerPane]:
+def page_seconds() -> str:
+    """How long the readers may take for a page."""
+    return "20"
+
+
+@pytest.fixture
+def pane(qtbot: QtBot, record: Path, page_seconds: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ViewerPane]:
     monkeypatch.setattr(engine_link, "RESTART_DELAY_MS", 1)
-    link = EngineLink([sys.executable, str(Path(__file__).parent / "reader_engine.py"), str(record)])
+    link = EngineLink([sys.executable, str(ENGINE), str(record), page_seconds])
     made = ViewerPane(link)
     qtbot.addWidget(made)
     made.resize(640, 800)
@@ -74,7 +82,11 @@ def shown(qtbot: QtBot, pane: ViewerPane) -> None:
 
     def is_drawn() -> bool:
         pages = pane.view.pages_on_screen()
-        return len(pages) > 0 and all(pane.view.images.is_sharp(page) for page in pages)
+        return (
+            len(pages) > 0
+            and not pane.view._settled.isActive()
+            and all(pane.view.images.is_sharp(page) for page in pages)
+        )
 
     qtbot.waitUntil(is_drawn, timeout=20_000)
 
@@ -173,6 +185,7 @@ def test_a_password_is_asked_for_in_the_pane(qtbot: QtBot, pane: ViewerPane, tmp
     assert pane.message.password.text() == "opensesame" or not pane.message.isVisible()
 
 
+@pytest.mark.parametrize("page_seconds", ["2"])
 def test_a_page_that_cannot_be_drawn_says_so_and_the_others_are_drawn(
     qtbot: QtBot, pane: ViewerPane, tmp_path: Path
 ) -> None:
@@ -184,6 +197,27 @@ def test_a_page_that_cannot_be_drawn_says_so_and_the_others_are_drawn(
     assert failure.code == "reader_timeout"
     pane.view.go_to(3)
     qtbot.waitUntil(lambda: pane.view.images.is_sharp(3), timeout=20_000)
+
+
+@pytest.mark.parametrize("page_seconds", ["100"])
+def test_nobody_waits_for_a_hanging_page_that_was_left(
+    qtbot: QtBot, pane: ViewerPane, tmp_path: Path, plan: Path, record: Path
+) -> None:
+    pane.show_document(str(pdfs.endless_pdf(tmp_path / "endless.pdf", [1, 2], 3)))
+    qtbot.waitUntil(lambda: len(requests(record, "draw_page")) == 2, timeout=20_000)
+    open_document(qtbot, pane, plan, 5)
+    assert pane.view.page == 5
+
+
+def test_the_failure_of_one_document_does_not_stand_over_the_next(
+    qtbot: QtBot, pane: ViewerPane, tmp_path: Path, plan: Path
+) -> None:
+    pane.show_document(str(tmp_path / "none.pdf"))
+    qtbot.waitUntil(pane.message.retry.isVisible, timeout=20_000)
+    pane.show_document(str(plan))
+    assert pane.message.sentence.text() == ""
+    assert not pane.message.retry.isVisible()
+    shown(qtbot, pane)
 
 
 def test_clearing_shows_the_invitation_again(qtbot: QtBot, pane: ViewerPane, plan: Path) -> None:
@@ -216,14 +250,16 @@ def test_the_highlight_covers_the_ink_of_the_sentence(
 
 
 def test_the_highlight_is_painted_over_the_page_a_third_below_the_top(
-    qtbot: QtBot, pane: ViewerPane, plan: Path
+    qtbot: QtBot, pane: ViewerPane, tmp_path: Path
 ) -> None:
     pane.resize(640, 500)
+    lines = [f"Line {number}" for number in range(25)] + [SENTENCE]
+    path = pdfs.text_pdf(tmp_path / "long.pdf", [["First page"], lines, ["Last page"]])
     with qtbot.waitSignal(pane.highlighted, timeout=20_000):
-        pane.show_citation(citation(plan))
+        pane.show_citation(citation(path, 2, lines=lines))
     shown(qtbot, pane)
     [mark] = pane.view.quote_on_screen()
-    assert 0 <= mark.top() <= pane.view.viewport().height() / 2
+    assert mark.top() == pytest.approx(pane.view.viewport().height() / 3, abs=2)
     picture = pane.view.viewport().grab().toImage()
     ratio = picture.devicePixelRatio()
     colours = {
@@ -416,7 +452,7 @@ def test_every_control_has_a_name_and_can_be_focused(qtbot: QtBot, pane: ViewerP
         child
         for kind in (QAbstractButton, QLineEdit)
         for child in pane.findChildren(kind)
-        if not isinstance(child.parentWidget(), (QLineEdit, QScrollBar))
+        if not isinstance(child.parentWidget(), (QLineEdit, Notice))
     ]
     assert len(controls) > 12
     for control in controls:
