@@ -6,9 +6,11 @@ overlap by whole sentences, so that a fact on a seam stands in one piece in at l
 
 from __future__ import annotations
 
+import heapq
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 TOKENS = 120
@@ -27,6 +29,9 @@ _NO_END = re.compile(r"(?:\n[^\S\n]*\(?\d{1,2}|\b(?:e\.g|i\.e|Mr|Mrs|Ms|Dr|Prof|
 _NO_END_BEFORE_NUMBER = re.compile(r"\b(?:Nos?|Fig|Sec|Art|para|pp?|Vol|Ch|Eq|ca)\.\Z", re.IGNORECASE)
 _NO_END_BEFORE_SMALL = re.compile(r"\b(?:etc|Inc|Ltd|Co|Corp|Jr|Sr|U\.S|U\.K|[ap]\.m)\.\Z", re.IGNORECASE)
 _LOOK_BACK = 12
+_LINE = re.compile(r"^[^\S\n]*(\S(?:[^\n]*\S)?)", re.MULTILINE)
+_HEADING = 0.6
+"""Share of the usual line's length (the upper quartile of its page) that a heading has at most."""
 _SPACE = re.compile(r"\s+")
 
 
@@ -44,12 +49,26 @@ def fold_space(text: str) -> str:
 
 def sentences(text: str) -> Iterator[Span]:
     """The sentences (and list items) of ``text``, in order, without white space at their ends."""
+    ends = [match.end() for match in _SENTENCE_END.finditer(text) if not _is_inside(text, match)]
     start = 0
-    for match in _SENTENCE_END.finditer(text):
-        if not _is_inside(text, match):
-            yield from trimmed(text, start, match.end())
-            start = match.end()
-    yield from trimmed(text, start, len(text))
+    for end in heapq.merge(ends, _heading_ends(text), [len(text)]):
+        yield from trimmed(text, start, end)
+        start = end
+
+
+def _heading_ends(text: str) -> Iterator[int]:
+    """Where a heading's line ends: much shorter than the lines of its page, no stop behind it, a capital after it.
+
+    A line that was wrapped is about as long as the others, so it is none.
+    """
+    lines = list(_LINE.finditer(text))
+    if len(lines) < 2:
+        return
+    usual = sorted(len(line[1]) for line in lines)[3 * len(lines) // 4]
+    for line, following in pairwise(lines):
+        capital = following[1][0].isupper() or following[1][0].isdigit()
+        if len(line[1]) <= _HEADING * usual and line[1][-1].isalnum() and capital:
+            yield following.start(1)
 
 
 def _is_inside(text: str, match: re.Match[str]) -> bool:

@@ -87,6 +87,5 @@ class DocumentCard(QFrame):
 
     def _enter(self) -> None:
         password = self._password.text()
-        self._password.clear()
         if password:
             self.password_entered.emit(self._path, password)

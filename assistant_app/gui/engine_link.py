@@ -170,8 +170,6 @@ class EngineLink(QObject):
 
     def _read(self) -> None:
         fresh = self._process.readAllStandardOutput().data()
-        if self._last_words is not None:
-            return  # it is about to end: nothing that it says now is to be trusted
         self._buffer += fresh
         if b"\n" in fresh:  # a long line arrives in many pieces, and is looked at once
             *lines, rest = self._buffer.split(b"\n")
@@ -183,7 +181,7 @@ class EngineLink(QObject):
 
     def _take(self, line: bytes) -> None:
         if self._last_words is not None:
-            return
+            return  # it is about to end: nothing that it says now is to be trusted
         try:
             event = wire.decode_event(line)
         except DocentError as problem:

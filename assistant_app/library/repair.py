@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
-from assistant_app.errors import Code, DocentError
 from assistant_app.library.catalog import Catalog
 from assistant_app.library.embedder import DIMENSIONS, Embedder
 from assistant_app.library.indexing import EMBED_AT_ONCE, embedded_text, spoken_name
@@ -18,19 +15,8 @@ EMBEDDER = "embedder"
 
 def vectors_agree(known: Catalog, vectors: Vectors, embedder: Embedder) -> bool:
     """Whether there are as many vectors as passages, from the embedding model in use, and can be searched. Quick."""
-    if known.fact(EMBEDDER) != embedder.identity or not _can_be_searched(vectors):
-        return False
-    return vectors.count() == known.counts()["passages"]
-
-
-def _can_be_searched(vectors: Vectors) -> bool:
-    try:
-        vectors.nearest(np.full(DIMENSIONS, DIMENSIONS**-0.5, np.float32), 1)
-    except DocentError as error:
-        if error.code is not Code.LIBRARY_DAMAGED:
-            raise
-        return False
-    return True
+    same_model = known.fact(EMBEDDER) == embedder.identity
+    return same_model and vectors.is_sound(DIMENSIONS) and vectors.count() == known.counts()["passages"]
 
 
 def mend_vectors(
@@ -46,7 +32,7 @@ def mend_vectors(
     Args:
         progress: gets passages done and to be done.
     """
-    if known.fact(EMBEDDER) not in (None, embedder.identity) or not _can_be_searched(vectors):
+    if known.fact(EMBEDDER) not in (None, embedder.identity) or not vectors.is_sound(DIMENSIONS):
         vectors.clear()
     known.remember(EMBEDDER, embedder.identity)
     ids = known.passage_ids()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,9 @@ COLLECTION = "passages"
 MOST_RECORDS = 5_000
 """A call of Chroma 1.5 takes at most 5,461 records, and a filter some 16,000 values."""
 
+MOST_TRIES = 2
+"""Times that opening the store may end the process. Not one: the process may have been killed for another reason."""
+
 
 class Vectors:
     """A Chroma collection in one folder. Safe to use from threads; not from two processes."""
@@ -30,6 +33,7 @@ class Vectors:
     def __init__(self, folder: Path) -> None:
         """Opens (or creates) the store at the first use, because importing Chroma takes half a second."""
         self._folder = folder
+        self._note = folder.with_name(f"{folder.name}.trying")
         self._lock = threading.Lock()
         self._opened: tuple[Any, Any] | None = None
 
@@ -89,7 +93,7 @@ class Vectors:
                 collection.delete(ids=[str(number) for number in passage_ids[first : first + MOST_RECORDS]])
 
     def nearest(
-        self, vector: NDArray[np.float32], count: int, document_ids: Sequence[int] | None = None
+        self, vector: NDArray[np.float32] | Sequence[float], count: int, document_ids: Sequence[int] | None = None
     ) -> list[tuple[int, float]]:
         """The passages nearest to ``vector`` (shape ``(dimensions,)``): ``(passage id, cosine)``, best first.
 
@@ -134,6 +138,32 @@ class Vectors:
             held = collection.get(include=[])["ids"]
         self.remove([int(key) for key in held if key not in wanted])
 
+    def is_sound(self, dimensions: int) -> bool:
+        """Whether the store can be searched for vectors of so many ``dimensions``; :meth:`clear` mends one that cannot.
+
+        A damaged index can crash the process that loads it. A note on the disk stands while that is tried: where it
+        was left behind twice, nobody tries again.
+
+        Raises:
+            DocentError: ``disk_full``.
+        """
+        import chromadb  # noqa: F401  # takes a while, and is not what may crash
+
+        tries = len(self._note.read_bytes()) if self._note.exists() else 0
+        if tries >= MOST_TRIES:
+            return False
+        with suppress(OSError):
+            self._note.write_bytes(b"." * (tries + 1))
+        try:
+            self.nearest([dimensions**-0.5] * dimensions, 1)
+        except DocentError as error:
+            if error.code is not Code.LIBRARY_DAMAGED:
+                raise
+            return False
+        finally:
+            self._note.unlink(missing_ok=True)
+        return True
+
     def clear(self) -> None:
         """Forget every vector: the folder goes, and what was damaged in it."""
         with self._lock, self._named_problems():
@@ -143,6 +173,7 @@ class Vectors:
                 client.close()
             if self._folder.exists():
                 shutil.rmtree(self._folder)
+            self._note.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Release the store's files."""

@@ -208,3 +208,18 @@ def test_passages_by_the_real_tokens(text: str) -> None:
         piece = text[span.start : sum(span)]
         assert len(embedder.token_spans(piece)) <= TOKENS
         assert len(piece) <= TOKENS * LONGEST_TOKEN
+
+
+def test_a_heading_is_no_part_of_the_sentence_below_it() -> None:
+    text = (
+        "The Aurora plan at a glance \n"
+        "The Aurora plan has a calendar year deductible of $1,250 for each of the persons who\n"
+        "Meridian Works insures. \n"
+        "Members pay a copayment"
+    )
+    cut = [" ".join(text[start : start + length].split()) for start, length in sentences(text)]
+    assert cut == [
+        "The Aurora plan at a glance",
+        "The Aurora plan has a calendar year deductible of $1,250 for each of the persons who Meridian Works insures.",
+        "Members pay a copayment",
+    ]

@@ -282,6 +282,7 @@ def test_what_was_changed_a_moment_ago_is_saved_when_the_dialog_closes(
     assert isinstance(row.editor, QDoubleSpinBox)
     row.editor.setValue(0.7)
     dialog.close()
+    assert not row._timer.isActive()  # it did not wait for its pause: the window may be about to quit
     qtbot.waitUntil(lambda: saved(paths) == {"answer.temperature": 0.7}, timeout=10_000)
 
 

@@ -580,6 +580,8 @@ def test_text_is_selected_over_pages(qtbot: QtBot, pane: ViewerPane, plan: Path)
     text = pane.view.selection.text
     assert text.startswith("words before.\nThe deductible")
     assert text.endswith("the deductible.\n\nPage number")
+    drag(pane, word_point(pane, 6, "number"), word_point(pane, 5, "words"))
+    assert pane.view.selection.text == text
 
 
 def test_a_double_click_selects_a_word(qtbot: QtBot, pane: ViewerPane, plan: Path) -> None:

@@ -71,7 +71,7 @@ def test_drop_ask_read_and_see_the_quote_in_its_page(qtbot: QtBot, window: MainW
     image = viewer.view.images.image(2)
     assert image is not None
     width, height = image.width(), image.height()
-    box = boxes[-1]
+    (box,) = boxes
     assert box.left() / width == pytest.approx(LEFT / WIDTH, abs=0.01)
     baseline = (HEIGHT - (TOP - LEADING)) / HEIGHT
     assert box.top() / height < baseline < box.bottom() / height + 0.005

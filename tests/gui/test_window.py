@@ -32,6 +32,7 @@ LEFT = Qt.MouseButton.LeftButton
 def files(*paths: Path) -> QMimeData:
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    data.setText("\n".join(map(str, paths)))  # as file managers do
     return data
 
 
@@ -145,8 +146,8 @@ def test_a_password_opens_a_locked_document(qtbot: QtBot, window: Maker, tmp_pat
     for password, outcome in (("wrong", "Wrong password"), ("open sesame", "4 pages")):
         qtbot.keyClicks(card.password_field, password)
         qtbot.keyClick(card.password_field, Qt.Key.Key_Return)
+        assert card.password_field.text() == ""
         qtbot.waitUntil(lambda outcome=outcome: words(made, pdf) == outcome)
-    assert card.password_field.text() == ""
     assert card.isHidden()
     assert [request["passwords"] for request in requests(log, "index_documents")] == [
         {},
@@ -225,6 +226,21 @@ def test_a_question_is_asked_without_what_was_just_removed(qtbot: QtBot, window:
     qtbot.waitUntil(lambda: bool(requests(log, "ask")))
     kinds = [json.loads(line)["type"] for line in log.read_text().splitlines()]
     assert kinds.index("remove_documents") < kinds.index("ask")
+
+
+def test_what_was_just_removed_can_be_added_again(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    made = window("plain", "--log", str(log))
+    pdf = text_pdf(tmp_path / "a.pdf", [["x"]])
+    made.add_paths([str(pdf)])
+    qtbot.waitUntil(lambda: words(made, pdf) == "4 pages")
+    select(made, 0)
+    made.library.remove_selected()
+    made.add_paths([str(pdf)])
+    qtbot.waitUntil(lambda: words(made, pdf) == "4 pages")
+    kinds = [json.loads(line)["type"] for line in log.read_text().splitlines()]
+    changes = [kind for kind in kinds if kind in ("index_documents", "remove_documents")]
+    assert changes == ["index_documents", "remove_documents", "index_documents"]
 
 
 def test_a_removal_is_sent_before_the_window_ends(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:

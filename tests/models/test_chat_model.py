@@ -82,6 +82,12 @@ def test_what_llama_cpp_says_is_passed_on(tmp_path: Path) -> None:
     assert len(str(error.details["said"])) <= 200
 
 
+def test_a_vocabulary_without_a_token_for_every_byte_is_damaged(tiny: Path, tmp_path: Path) -> None:
+    """llama.cpp's tokeniser would end the process at the first text with that byte."""
+    error = refusal(ggufs.replace(tiny, tmp_path / "odd.gguf", b"<0x33>", b"<0x3G>"))
+    assert error.code is Code.MODEL_DAMAGED
+
+
 def test_a_model_larger_than_memory_never_reaches_llama_cpp(tmp_path: Path) -> None:
     assert refusal(ggufs.huge_model(tmp_path / "huge.gguf")).code is Code.MODEL_TOO_LARGE
 
