@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A deadline for each example fails on a busy machine, and says nothing about the code.
+settings.register_profile("docent", deadline=None)
+settings.load_profile("docent")
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 

@@ -26,6 +26,8 @@ _LINE = re.compile(rf"[^\n]{{1,{LONGEST_QUOTE}}}(?=\s|\Z)|[^\n]{{1,{LONGEST_QUOT
 _MARK = re.compile(r"(?<!\s)\s*\[\s*(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\s*\]")
 # A mark behind the full stop belongs to the sentence before it.
 _LATE_MARK = re.compile(r"([.!?…。！？][\"'”’)]*)((?:[^\S\n]*\[\s*\d[\d\s,;–-]*\])+)")
+# The end of an answer that was cut while a mark was written.
+_CUT_MARK = re.compile(r"(?<!\s)\s*\[[\d\s,;–-]*\Z")
 _ITEM = re.compile(r"\W*(\d{1,2})[.)](?=\s|\Z)")
 """The "2." of a list, which is no claim."""
 _STOPS = ".!?…。！？"
@@ -74,7 +76,7 @@ def cite(answer: str, sources: Sequence[Hit], page_text: PageText, question: str
     pieces: list[str] = []
     plain: list[tuple[Claim, str, int]] = []
     end = items = 0
-    text = _LATE_MARK.sub(r"\2\1", answer.replace("\x00", "").replace("\x01", ""))
+    text = _LATE_MARK.sub(r"\2\1", _CUT_MARK.sub("", answer.replace("\x00", "").replace("\x01", "")))
     for span in sentences(text):
         sentence = text[span.start : span.start + span.length]
         bare = _MARK.sub("", sentence)

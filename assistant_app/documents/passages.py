@@ -22,7 +22,9 @@ LONGEST_TOKEN = 20
 """Code points that count as one token at least. Words of the model's vocabulary are shorter; what it cannot read (a run
 of thousands of letters, say) is one token to it, and must not make a passage of any length."""
 
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+(?=\S)|(?<=[。！？])|\n[^\S\n]*\n\s*|\n[^\S\n]*(?=[•▪●◦‣∙·*-]\s)")
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?…])[\"'”’)\]]*\s+(?=\S)|(?<=[。！？])|\n[^\S\n]*\n\s*|\n[^\S\n]*(?=(?:[•▪●◦‣∙·*-]|\(?\d{1,2}[.)])\s)"
+)
 # What stands before a full stop that ends no sentence: "2" at the head of a line, "e.g" anywhere, "No" where a number
 # follows, "Inc" where a small letter follows.
 _NO_END = re.compile(r"(?:\n[^\S\n]*\(?\d{1,2}|\b(?:e\.g|i\.e|Mr|Mrs|Ms|Dr|Prof|St|vs|cf|approx))\.\Z")

@@ -129,9 +129,7 @@ class ReaderPool:
 
     def _put_back(self, reader: ReaderProcess, well_behaved: bool) -> None:
         with self._lock:
-            keep = (
-                well_behaved and not self._closed and self._idle_indexer is None and reader.requests < FILES_PER_READER
-            )
+            keep = well_behaved and self._idle_indexer is None and reader.requests < FILES_PER_READER
             if keep:
                 self._idle_indexer = reader
         if not keep:

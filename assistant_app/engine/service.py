@@ -238,8 +238,13 @@ class Service:
             if cancelled():
                 raise DocentError(Code.CANCELLED)
 
+            shown = -1
+
             def loading(name: str, fraction: float) -> bool:
-                report(ModelLoading(job=job, name=name, fraction=fraction))
+                nonlocal shown  # llama.cpp calls for every tensor; a person sees hundredths
+                if int(fraction * 100) > shown:
+                    shown = int(fraction * 100)
+                    report(ModelLoading(job=job, name=name, fraction=fraction))
                 return not cancelled()
 
             with self.models.use(path=model_path, adapter=adapter_path, on_progress=loading) as (loaded, laid):

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import itertools
 import sys
+import time
 import weakref
+from collections import deque
 from collections.abc import Sequence
-from typing import TypeVar
 
 import msgspec
 from PySide6.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
@@ -23,7 +24,8 @@ FASTEST_DEATH_MS = 5_000
 DEATHS_IN_A_ROW = 3
 """After so many deaths, each within FASTEST_DEATH_MS of its start, the engine stays down until asked for."""
 
-AnyRequest = TypeVar("AnyRequest", bound=messages.Message)
+TURN_SECONDS = 0.01
+"""The longest that events are handed out in one turn of the event loop."""
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -78,6 +80,7 @@ class EngineLink(QObject):
         self._jobs: dict[int, Job] = {}
         self._unsent: list[bytes] = []
         self._buffer = bytearray()
+        self._lines: deque[bytes] = deque()
         self._is_ready = False
         self._closing = False
         self._last_words: Failure | None = None
@@ -87,6 +90,8 @@ class EngineLink(QObject):
         self._uptime.timeout.connect(self._survived)
         self._restart = QTimer(self, singleShot=True, interval=RESTART_DELAY_MS)
         self._restart.timeout.connect(self.start)
+        self._next_turn = QTimer(self, singleShot=True, interval=0)
+        self._next_turn.timeout.connect(self._take_lines)
         self._process = QProcess(self)
         environment = QProcessEnvironment.systemEnvironment()
         environment.insert("PYTHONUTF8", "1")
@@ -121,6 +126,7 @@ class EngineLink(QObject):
         """Start the engine, unless it runs. Requests made before it is ready wait for it."""
         if self._process.state() == QProcess.ProcessState.NotRunning and not self._closing:
             self._buffer.clear()
+            self._lines.clear()
             self._last_words = None
             self._stays_down = False
             self._uptime.start()
@@ -174,10 +180,19 @@ class EngineLink(QObject):
         if b"\n" in fresh:  # a long line arrives in many pieces, and is looked at once
             *lines, rest = self._buffer.split(b"\n")
             self._buffer = rest
-            for line in lines:
-                self._take(bytes(line))
+            self._lines.extend(map(bytes, lines))
+            self._take_lines()
         if len(self._buffer) > wire.LONGEST_LINE:
             self._misspoke(DocentError(Code.ENGINE_MISSPOKE, said="a line without end"))
+
+    def _take_lines(self) -> None:
+        """Hand out events for a while; a flood of them leaves the event loop its turns."""
+        until = time.monotonic() + TURN_SECONDS
+        while self._lines:
+            self._take(self._lines.popleft())
+            if time.monotonic() >= until:
+                self._next_turn.start()
+                return
 
     def _take(self, line: bytes) -> None:
         if self._last_words is not None:
@@ -233,6 +248,8 @@ class EngineLink(QObject):
             self._ended(Failure(Code.ENGINE_DIED, {"how": "start"}))
 
     def _on_finished(self, exit_code: int, status: QProcess.ExitStatus) -> None:
+        while self._lines:  # what it said before it ended counts
+            self._take(self._lines.popleft())
         crashed = status == QProcess.ExitStatus.CrashExit
         self._ended(Failure(Code.ENGINE_DIED, {"how": "signal" if crashed else "exit", "exit_code": exit_code}))
 

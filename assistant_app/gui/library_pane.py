@@ -270,7 +270,8 @@ class LibraryPane(QWidget):
         if failure is not None:
             if failure.code != Code.ENGINE_DIED:  # the window says that once, for all jobs
                 self.trouble.emit(phrases.failure_sentence(failure))
-            self.refresh()
+            if self._link.is_ready:  # else the window does it as soon as the engine is ready again
+                self.refresh()
         self._count()
 
     def _on_not_removed(self, rows: list[Row], failure: Failure) -> None:

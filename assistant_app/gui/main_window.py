@@ -133,6 +133,10 @@ class MainWindow(QMainWindow):
         self.notice.action_triggered.connect(self._act)
 
     @property
+    def splitter(self) -> QSplitter:
+        return self._splitter
+
+    @property
     def engine(self) -> EngineLink:
         return self._link
 

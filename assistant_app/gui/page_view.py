@@ -67,8 +67,11 @@ class PageView(QAbstractScrollArea):
 
     # ------------------------------------------------------------ the document
 
-    def set_document(self, path: str, pages: Sequence[PageSize], *, keep_place: bool = False) -> None:
-        """Show a document from its first page; ``keep_place`` for the same one, opened again."""
+    def set_document(self, path: str, pages: Sequence[PageSize], *, keep_place: bool = False) -> bool:
+        """Show a document from its first page; ``keep_place`` for the same one, opened again.
+
+        Returns whether the place and the marks were kept: not where the pages are others than before.
+        """
         keep = keep_place and list(pages) == self._layout.pages
         self.images.set_document(path, keep_images=keep)
         self.selection.set_document(path)
@@ -81,6 +84,7 @@ class PageView(QAbstractScrollArea):
             self._set_page(1 if pages else 0)
         self._want_images()
         self.viewport().update()
+        return keep
 
     @property
     def page_count(self) -> int:

@@ -50,6 +50,7 @@ class ViewerPane(QWidget):
         self._locating: Job | None = None
         self._page_wanted = 1
         self._citation: Citation | None = None
+        self._is_located = False
         self._unannounced: tuple[int, list[Box]] | None = None
         self._patience = QTimer(self, singleShot=True, interval=_PATIENCE_MS)
         self._patience.timeout.connect(self._mention_opening)
@@ -198,11 +199,11 @@ class ViewerPane(QWidget):
         self._patience.stop()
         again, self._is_open = self._is_open, True
         self._stack.setCurrentWidget(self.view)
-        if not (again and len(event.pages) == self.view.page_count):
-            self.toolbar.set_document(event.pages)
-        self.view.set_document(self.current_path, event.pages, keep_place=again)
+        self.toolbar.set_document(event.pages)
+        kept = self.view.set_document(self.current_path, event.pages, keep_place=again)
+        self.toolbar.set_page(self.view.page)
         self._show_zoom()
-        if self._citation is not None or not again:
+        if not kept or (self._citation is not None and not self._is_located):
             self._go_to_wanted()
 
     def _on_refused(self, number: int, failure: Failure) -> None:
@@ -247,6 +248,7 @@ class ViewerPane(QWidget):
         if self._locating is not None:
             self._locating.cancel()
         self._locating = self._citation = self._unannounced = None
+        self._is_located = False
         self.view.mark_quote(0, ())
         self.notice.close_notice()
 
@@ -264,6 +266,7 @@ class ViewerPane(QWidget):
             return
         assert isinstance(event, messages.TextLocated)
         self._locating = None
+        self._is_located = True
         if not event.boxes:
             self._quote_instead(citation)
             return

@@ -151,6 +151,7 @@ def test_abbreviations_end_no_sentence(sentence: str) -> None:
         ("A title\n\nA text", ["A title", "A text"]),
         ("A title\r\n \r\nA text", ["A title", "A text"]),
         ("List:\n• one\n• two\n- three\n* four", ["List:", "• one", "• two", "- three", "* four"]),
+        ("Two things:\n1. One\n2) Two", ["Two things:", "1. One", "2) Two"]),
         ("1. One.\n2. Two.\n(3) Three.", ["1. One.", "2. Two.", "(3) Three."]),
         ("免赔额是多少？两千。谢谢！", ["免赔额是多少？", "两千。", "谢谢！"]),
         ("A hyphen-\nated word. B", ["A hyphen-\nated word.", "B"]),

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -449,6 +450,9 @@ def test_a_caller_who_stops_in_the_middle_of_much_text(tmp_path: Path, pool: Rea
     path = pdfs.text_pdf(tmp_path / "long.pdf", [[f"Page {n}"] for n in range(1_000)])
     pages = pool.read(str(path))
     next(pages)
+    [reader] = pool._running
+    while not reader._answers.full():  # Now a thread waits for room in the queue; it has to end as well.
+        time.sleep(0.01)
     pages.close()  # type: ignore[attr-defined]
     assert readers() == []
 

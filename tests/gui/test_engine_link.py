@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from PySide6.QtCore import QTimer
 from pytestqt.qtbot import QtBot
 
 from assistant_app.errors import Code
@@ -99,6 +100,43 @@ def test_a_long_line_in_many_pieces_arrives_whole(qtbot: QtBot, fake_engine: Mak
     ends = ended(qtbot, link, messages.Ask(question="?"))
     assert isinstance(ends.progress[0], messages.AnswerText)
     assert ends.progress[0].text == text
+
+
+def flood(count: int) -> list[dict[str, Any]]:
+    """Steps that write many events of the first job in one piece, and then its end."""
+    piece = json.dumps({"type": "answer_text", "job": 1, "text": "x"}) + "\n"
+    end = json.dumps({"type": "models", "job": 1, "models": []}) + "\n"
+    return [{"raw": piece * count + end}]
+
+
+def test_a_flood_of_events_leaves_the_event_loop_its_turns(
+    qtbot: QtBot, fake_engine: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_link, "TURN_SECONDS", 0.0)
+    link = fake_engine({"on": {"list_models": [flood(100)]}})
+    link.start()
+    job = link.request(messages.ListModels())
+    ends = Ends(job)
+    turns: list[int] = []
+    clock = QTimer(interval=0)
+    clock.timeout.connect(lambda: turns.append(len(ends.progress)))
+    clock.start()
+    qtbot.waitUntil(lambda: ends.count == 1)
+    clock.stop()
+    assert len(ends.progress) == 100
+    assert len(set(turns)) > 50
+
+
+def test_what_an_engine_says_before_it_dies_counts(
+    qtbot: QtBot, fake_engine: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_link, "TURN_SECONDS", 0.0)
+    link = fake_engine({"on": {"list_models": [[*flood(500), {"die": "SIGKILL"}]]}})
+    link._next_turn.setInterval(600_000)  # death comes before the next turn
+    link.start()
+    ends = ended(qtbot, link, messages.ListModels())
+    assert len(ends.finished) == 1
+    assert len(ends.progress) == 500
 
 
 @pytest.mark.parametrize(

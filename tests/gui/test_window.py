@@ -18,7 +18,7 @@ from pytestqt.qtbot import QtBot
 from assistant_app.gui import style
 from assistant_app.gui.document_model import ROW
 from assistant_app.gui.main_window import MainWindow
-from assistant_app.paths import Paths
+from assistant_app.paths import Paths, resources
 from assistant_app.protocol.records import Citation
 from assistant_app.settings import Settings
 from tests.pdfs import text_pdf
@@ -191,6 +191,28 @@ def test_a_file_name_that_cannot_be_sent_is_told_and_the_others_are_added(
     made.add_paths(["/tmp/\udcff.pdf", str(pdf)])
     qtbot.waitUntil(lambda: words(made, pdf) == "4 pages")
     assert "is not valid UTF-8" in made.notice.text
+
+
+def test_the_sample_document_is_added_and_shown(qtbot: QtBot, window: Maker) -> None:
+    made = window()
+    qtbot.waitUntil(lambda: made.engine.is_ready)
+    sample = next(button for button in made.findChildren(QPushButton) if "sample" in button.text().replace("&", ""))
+    qtbot.mouseClick(sample, LEFT)
+    guide = str(resources() / "sample" / "docent-guide.pdf")
+    qtbot.waitUntil(lambda: words(made, guide) == "4 pages")
+    assert made.viewer is not None
+    assert made.viewer.current_path == guide
+
+
+def test_the_sizes_of_window_and_panes_are_remembered(qtbot: QtBot, window: Maker) -> None:
+    made = window("three")
+    made.resize(780, 500)  # the offscreen screen is small
+    made.splitter.setSizes([260, 520])
+    made.close()
+    again = window("three")
+    assert again.size() == made.size()
+    assert again.splitter.sizes() == made.splitter.sizes()
+    assert again.splitter.sizes()[0] == 260
 
 
 # ---------------------------------------------------------------- removing

@@ -16,6 +16,7 @@ from tests.pdfs import text_pdf
 
 pytestmark = [
     pytest.mark.models,
+    pytest.mark.slow,
     pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL"),
 ]
 ROOT = Path(__file__).parent.parent.parent

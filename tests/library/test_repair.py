@@ -127,6 +127,7 @@ with ReaderPool() as readers:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["chroma.sqlite3", "data_level0.bin", "index_metadata.pickle"])
 def test_a_damaged_store_is_rebuilt(library: Library, tmp_path: Path, name: str) -> None:
     """In a process of its own, because a damaged index can end the process that loads it: the third try is the last.

@@ -1,0 +1,185 @@
+"""An answer as a whole: what is asked about, what counts as "not found", and a real answer of the starter model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from assistant_app.answering import prompts
+from assistant_app.answering.answer import NEAREST, is_about, not_found, says_not_found, write
+from assistant_app.library.retrieval import Found
+from assistant_app.models.chat_model import ChatModel
+from assistant_app.models.model_files import starter_model
+from assistant_app.protocol.records import Hit
+
+PAGES = [
+    "The Aurora plan has a calendar year deductible of $1,250 for each person.",
+    "Every engineer at Meridian Works is given a laptop and two monitors.",
+    "Invoice QX-7731 of 12 March was paid.",
+]
+
+
+def found(*similarities: float | None) -> Found:
+    hits = [
+        Hit(
+            rank=place + 1,
+            path="/Aurora.pdf",
+            page=place + 1,
+            page_label=str(place + 1),
+            score=1,
+            text=PAGES[place],
+            start=0,
+            length=len(PAGES[place]),
+            similarity=similarity,
+        )
+        for place, similarity in enumerate(similarities)
+    ]
+    return Found(hits, {"total": 1.5})
+
+
+# ---------------------------------------------------------------- what a question is about
+
+
+@pytest.mark.parametrize(
+    ("question", "similarities", "expected"),
+    [
+        ("anything", [], False),
+        ("anything", [0.5], True),
+        ("anything", [0.1, 0.3], True),
+        ("anything", [0.1, None], False),
+        ("What about invoice QX-7731?", [0.1, 0.1, 0.1], True),
+        ("What about invoice qx-7731?", [None, None, None], True),
+        ("What about invoice QX-773?", [0.1, 0.1, 0.1], False),
+        ("Give me 5 tips for cooking.", [0.1, 0.1, 0.1], False),
+        ("What about 1250?", [0.1, 0.1, 0.1], False),
+        ("What of the 12 of March?", [0.1, 0.1, 0.1], True),
+    ],
+)
+def test_what_a_question_is_about(question: str, similarities: list[float | None], expected: bool) -> None:
+    assert is_about(question, found(*similarities)) is expected
+
+
+@pytest.mark.timeout(30)
+def test_a_question_of_any_length_is_looked_at_in_linear_time() -> None:
+    for question in ("x" * 1_000_000, "7" * 1_000_000, "7 x " * 100_000, "_" * 1_000_000):
+        assert not is_about(question, found(0.1, 0.1, 0.1))
+
+
+def test_not_found_names_the_nearest() -> None:
+    hits = found(0.2, 0.1, 0.1)
+    answer = not_found("What?", hits, time.perf_counter(), model="tiny")
+    assert (answer.answer, answer.found, answer.nearest) == (prompts.NOT_FOUND, False, hits.hits[:NEAREST])
+    assert (answer.model, answer.citations, answer.milliseconds.retrieve) == ("tiny", [], 1.5)
+
+
+# ---------------------------------------------------------------- "not in your documents"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Not in your documents.",
+        "not in your documents",
+        "The answer is not in the documents.",
+        "The answer isn't in the documents.",
+        "It isn’t mentioned in the given sources.",
+        "The sources do not contain the answer.",
+        "The provided text does not mention a dress code.",
+        "The sources don't say.",
+        "The context does not provide the deductible.",
+        "The document does not contain any information on pets.",
+        "There is no information about this in the provided context.",
+        "No information is available.",
+        "No mention of pets is made in the text.",
+        "I cannot find this in the documents.",
+        "I don't know.",
+        "I'm sorry, but I couldn't find any information.",
+        "I'm unable to answer that.",
+        "The deductible is not explicitly stated in the sources.",
+        "That does not appear in your documents.",
+    ],
+)
+def test_what_says_that_nothing_was_found(text: str) -> None:
+    assert says_not_found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "The plan does not cover travel in the documents listed.",
+        "The plan does not cover vision.",
+        "You do not need to bring documents.",
+        "This document does not provide coverage for floods.",
+        "We do not have a dress code.",
+        "No, the plan is not available in Alaska.",
+        "Claims are not paid without documents.",
+        "The deductible is $2,000, as stated in the documents.",
+        "The policy does not include dental care in the text of section 3.",
+        "The sources do not mention dental, but the deductible is $2,000 [1].",
+        "You cannot find a doctor outside the network.",
+        "There is no deductible for preventive care in the Standard plan.",
+        "Employees must not copy passages from the handbook.",
+        "The answer is not in the documents. " + "The plan has many details that matter. " * 6,
+    ],
+)
+def test_what_is_an_answer(text: str) -> None:
+    assert not says_not_found(text)
+
+
+# ---------------------------------------------------------------- with the real model
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[ChatModel]:
+    loaded = ChatModel.load(str(starter_model()), context=1024, device="cpu")
+    yield loaded
+    loaded.close()
+
+
+def written(model: ChatModel, question: str, **how: Any) -> Any:
+    said: list[str] = []
+    settings: dict[str, Any] = {
+        "began": time.perf_counter(),
+        "adapter": None,
+        "max_tokens": 60,
+        "temperature": 0.0,
+        "on_text": lambda text, thinking: said.append(text),
+        "cancelled": lambda: False,
+    }
+    outcome = write(question, found(0.9, 0.5, 0.4), model, lambda path, page: PAGES[page - 1], **{**settings, **how})
+    return outcome, "".join(said)
+
+
+@pytest.mark.models
+def test_an_answer_of_the_starter_model(model: ChatModel) -> None:
+    outcome, said = written(model, "What is the deductible of the Aurora plan?")
+    answer = outcome.answer
+    assert answer.found
+    assert said.strip()
+    assert answer.citations
+    for citation in answer.citations:
+        page = PAGES[(citation.page or 0) - 1]
+        assert citation.quote == page[citation.start : citation.start + citation.length]
+        assert not citation.verified or "1,250" in citation.quote or "1,250" not in answer.answer
+    assert answer.tokens.prompt > 0
+    assert 0 < answer.tokens.completion <= 60
+    assert answer.milliseconds.total >= (answer.milliseconds.first_token or 0) > 0
+    assert (answer.model, answer.adapter, answer.left_out) == (model.name, None, [])
+
+
+@pytest.mark.models
+def test_a_stopped_answer_keeps_what_stands(model: ChatModel) -> None:
+    pieces: list[str] = []
+    outcome, _ = written(
+        model,
+        "What is the deductible of the Aurora plan?",
+        on_text=lambda text, thinking: pieces.append(text),
+        cancelled=lambda: len(pieces) >= 5,
+    )
+    assert outcome.stopped
+    assert outcome.answer.answer
+    assert outcome.answer.tokens.completion < 60
