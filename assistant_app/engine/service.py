@@ -192,7 +192,7 @@ class Service:
         Raises:
             DocentError: ``question_empty``, ``collection_unknown``.
         """
-        question = question.encode("utf-8", "replace").decode("utf-8").strip()
+        question = question.strip()
         if not question:
             raise DocentError(Code.QUESTION_EMPTY)
         self.mend()
@@ -224,6 +224,7 @@ class Service:
                 ``context_too_small``, ``generation_failed``, ``cancelled`` (before anything was written).
         """
         began = time.perf_counter()
+        question = question.encode("utf-8", "replace").decode("utf-8").strip()  # it comes back in the answer, as JSON
         with self._right_of_way():
             found = self.search(
                 question, top=self.settings.integer("answer.passages"), paths=paths, collection=collection
@@ -250,7 +251,7 @@ class Service:
             with self.models.use(path=model_path, adapter=adapter_path, on_progress=loading) as (loaded, laid):
                 report(SourcesFound(job=job, hits=found.hits))
                 written = write(
-                    question.strip(),
+                    question,
                     found,
                     loaded,
                     self.catalog.page_text,

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from assistant_app.gui.viewer_pane import ViewerPane
 
 _FIRST_SIZE = QSize(1280, 800)
+_FRAME = 48
+"""What a window manager's frame may add to a window's height."""
 _LIBRARY_WIDTH = 288
 _CLOSING_MS = 3_000
 
@@ -333,7 +335,10 @@ class MainWindow(QMainWindow):
     def _restore(self) -> None:
         geometry = self._state.value("window/geometry")
         if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
-            self.resize(_FIRST_SIZE.boundedTo(self.screen().availableSize()))
+            available = self.screen().availableSize()
+            self.resize(_FIRST_SIZE.boundedTo(available))
+            if available.height() < _FIRST_SIZE.height() + _FRAME:  # its lower edge would be off the screen
+                self.setWindowState(Qt.WindowState.WindowMaximized)
         wanted = self._state.value("window/library", _LIBRARY_WIDTH, type=int)
         width = wanted if isinstance(wanted, int) else _LIBRARY_WIDTH
         self._splitter.setSizes([width, max(self.width() - width, 360)])

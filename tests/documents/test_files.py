@@ -161,8 +161,10 @@ def test_without_permission(tmp_path: Path) -> None:
     # pytest's own folders are closed to others.
     for folder in (tmp_path, *(each for each in tmp_path.parents if "pytest-" in str(each))):
         folder.chmod(0o755)
-    closed.chmod(0)
-    unreadable.chmod(0)
+    empty = tmp_path / "open" / "blank"
+    empty.touch()
+    for each in (closed, unreadable, empty):
+        each.chmod(0)
     try:
         run = subprocess.run(
             [sys.executable, "-c", _AS_NOBODY, str(open_folder), str(closed), str(closed / "a.pdf")],
@@ -174,8 +176,9 @@ def test_without_permission(tmp_path: Path) -> None:
     finally:
         closed.chmod(0o755)
     if "Permission denied" in run.stderr:
-        pytest.skip(f"the child may not even read Docent: {run.stderr.splitlines()[-1]}")
+        pytest.skip(f"SKIPPED LOUDLY: the child may not even read Docent: {run.stderr.splitlines()[-1]}")
     assert json.loads(run.stdout) == [
+        ["blank", "not_a_pdf", False],
         ["secret", None, True],
         ["closed", "folder_unreadable", False],
         ["a.pdf", "file_unreadable", True],

@@ -137,11 +137,12 @@ def test_a_folder_that_was_deleted_is_an_empty_store(vectors: Vectors, tmp_path:
     assert vectors.count() == 1
 
 
-def test_a_damaged_store_says_so_and_can_be_cleared(vectors: Vectors, tmp_path: Path) -> None:
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_damaged_store_says_so_and_can_be_cleared(vectors: Vectors, tmp_path: Path, times: int) -> None:
     vectors.put(1, range(10), units(10))
     vectors.close()
     (tmp_path / "chroma" / "chroma.sqlite3").write_bytes(b"noise" * 1000)
-    for _ in range(2):
+    for _ in range(times):
         with pytest.raises(DocentError) as caught:
             vectors.count()
         assert caught.value.code is Code.LIBRARY_DAMAGED
