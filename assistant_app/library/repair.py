@@ -15,8 +15,9 @@ EMBEDDER = "embedder"
 
 def vectors_agree(known: Catalog, vectors: Vectors, embedder: Embedder) -> bool:
     """Whether there are as many vectors as passages, from the embedding model in use, and can be searched. Quick."""
-    same_model = known.fact(EMBEDDER) == embedder.identity
-    return same_model and vectors.is_sound(DIMENSIONS) and vectors.count() == known.counts()["passages"]
+    passages = known.counts()["passages"]
+    same_model = not passages or known.fact(EMBEDDER) == embedder.identity
+    return same_model and vectors.is_sound(DIMENSIONS) and vectors.count() == passages
 
 
 def mend_vectors(
