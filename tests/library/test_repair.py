@@ -59,8 +59,10 @@ def test_an_untouched_library_agrees(filled: Library) -> None:
     filled.assert_whole()
 
 
-def test_a_new_library_notes_its_embedding_model(library: Library) -> None:
+def test_a_library_notes_its_embedding_model(library: Library, tmp_path: Path) -> None:
     """Or a later Docent would mix its vectors with those of another model."""
+    assert agree(library)
+    library.index(text_pdf(tmp_path / "Aurora.pdf", PAGES))
     assert not agree(library)
     assert mend(library) == 0
     assert library.catalog.fact(EMBEDDER) == library.embedder.identity
