@@ -26,7 +26,7 @@ from assistant_app.errors import Code, DocentError
 from assistant_app.library.catalog import Catalog
 from assistant_app.library.embedder import Embedder
 from assistant_app.library.indexing import Indexer
-from assistant_app.library.repair import mend_vectors, vectors_agree
+from assistant_app.library.repair import EMBEDDER, mend_vectors, vectors_agree
 from assistant_app.library.retrieval import Found, Retriever
 from assistant_app.library.vectors import Vectors
 from assistant_app.models.adapters import check_adapter, discover_adapters, inspect_adapter
@@ -179,6 +179,7 @@ class Service:
             mended = 0
             if not vectors_agree(self.catalog, self.vectors, self.embedder):
                 mended = mend_vectors(self.catalog, self.vectors, self.embedder, progress)
+            self.catalog.remember(EMBEDDER, self.embedder.identity)  # of what is indexed from now on
             self._mended = True
             return mended
 

@@ -273,7 +273,14 @@ def test_a_page_of_any_size_takes_linear_time() -> None:
         source = Hit(rank=1, path="/p", page=1, page_label="1", score=1, text=text[:500], start=0, length=500)
         found = cite("The word is x [1].", [source], lambda path, page, text=text: text)
         assert all(len(citation.quote) <= LONGEST_QUOTE for citation in found.citations)
-    for answer in ("[" * 100_000, " " * 1_000_000 + "x", "[1" * 50_000, ".[1 " * 20_000, "\n" * 100_000, "[1,1" * 20_000):
+    for answer in (
+        "[" * 100_000,
+        " " * 1_000_000 + "x",
+        "[1" * 50_000,
+        ".[1 " * 20_000,
+        "\n" * 100_000,
+        "[1,1" * 20_000,
+    ):
         cited(answer)
 
 
