@@ -32,6 +32,7 @@ class Driver(QObject):
         self._ticks = QTimer(self, interval=1, timerType=Qt.TimerType.PreciseTimer)
         self._ticks.timeout.connect(self._tick)
         self._last_tick = self._last_work = 0.0
+        self._busy = False
         self._open_jobs = self._open_pages = self._pages_drawn = 0
         self._answers: list[dict[str, Any]] = []
         self._questions: Iterator[str] = iter(())
@@ -61,16 +62,19 @@ class Driver(QObject):
         """The window's own resident memory, in megabytes."""
         self._say({"megabytes": psutil.Process().memory_info().rss / 1e6})
 
-    def do_work(self, paths: list[str], questions: list[str]) -> None:
+    def do_work(self, paths: list[str], questions: list[str], watch: bool = False) -> None:
         """Add ``paths``, and ask the questions one after the other meanwhile; done when all of it is.
 
-        Answers with the pauses of the event loop (milliseconds between two turns of a timer of one millisecond), the
-        processor time that the window's own thread spent in each, and what is known of each answer.
+        Answers with what is known of each answer and, where they were to be watched, the pauses of the event loop
+        (milliseconds between two turns of a timer of one millisecond; it takes some of the processor itself) and the
+        processor time that the window's own thread spent in each.
         """
         self._gaps, self._own_work, self._answers = [], [], []
         self._questions = iter(questions)
         self._last_tick, self._last_work = time.perf_counter(), time.thread_time()
-        self._ticks.start()
+        if watch:
+            self._ticks.start()
+        self._busy = True
         if paths:
             self._window.add_paths(paths)
         self._ask_next()
@@ -161,6 +165,7 @@ class Driver(QObject):
     def _on_end(self, outcome: messages.Event | Failure) -> None:
         self._open_jobs -= 1
         if isinstance(outcome, Failure):
+            self._busy = False
             self._ticks.stop()
             self._say({"failed": f"{outcome.code} {outcome.details}"})
         elif isinstance(outcome, messages.Answered):
@@ -168,7 +173,8 @@ class Driver(QObject):
         QTimer.singleShot(50, self._finish)
 
     def _finish(self) -> None:
-        if self._open_jobs == 0 and self._ticks.isActive():
+        if self._open_jobs == 0 and self._busy:
+            self._busy = False
             self._ticks.stop()
             self._say({"gaps": self._gaps, "own_work": self._own_work, "answers": self._answers})
 

@@ -56,7 +56,7 @@ def main() -> None:
             idle = subprocess.Popen(
                 [sys.executable, "-c", IDLE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
-            done = window.do("work", paths=[str(documents)], questions=questions)
+            done = window.do("work", paths=[str(documents)], questions=questions, watch=True)
             beside, _ = idle.communicate("\n")
     gaps = done["gaps"]
     common.say(

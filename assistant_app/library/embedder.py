@@ -24,8 +24,8 @@ BUILT_IN = "all-MiniLM-L6-v2"
 BUILT_IN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of model.safetensors, as published by sentence-transformers."""
 DIMENSIONS = 384
-BATCH = 32
-"""Passages a batch; measured on two cores, larger ones were no faster (docs/performance.md)."""
+BATCH = 16
+"""Passages a batch. Of a single document's passages, larger batches waste more on padding (docs/performance.md)."""
 
 
 def built_in_folder() -> Path:
