@@ -37,6 +37,8 @@ class Code(StrEnum):
     READER_CRASHED = "reader_crashed"
     PAGE_OUT_OF_RANGE = "page_out_of_range"
     DOCUMENT_UNKNOWN = "document_unknown"
+    DOCUMENT_DAMAGED = "document_damaged"
+    ENGINE_KILLER = "engine_killer"
 
     # The library
     LIBRARY_IN_USE = "library_in_use"
@@ -44,7 +46,19 @@ class Code(StrEnum):
     LIBRARY_NEWER = "library_newer"
     LIBRARY_EMPTY = "library_empty"
     LIBRARY_UNWRITABLE = "library_unwritable"
+    LIBRARY_RESTORED = "library_restored"
     COLLECTION_UNKNOWN = "collection_unknown"
+    COLLECTION_EXISTS = "collection_exists"
+    COLLECTION_NAME_INVALID = "collection_name_invalid"
+    WATCHED_UNKNOWN = "watched_unknown"
+    WATCHED_MISSING = "watched_missing"
+    WATCHED_OVERLAPS = "watched_overlaps"
+    KEYRING_UNAVAILABLE = "keyring_unavailable"
+    BACKUP_INVALID = "backup_invalid"
+    BACKUP_NEWER = "backup_newer"
+    BACKUP_UNWRITABLE = "backup_unwritable"
+    VECTOR_SERVER_UNREACHABLE = "vector_server_unreachable"
+    VECTOR_SERVER_REFUSED = "vector_server_refused"
     DISK_FULL = "disk_full"
 
     # The embedding model

@@ -112,6 +112,18 @@ DECLARATIONS: tuple[Declaration, ...] = (
         maximum=2.0,
     ),
     Declaration(
+        "library.ocr",
+        True,
+        "Recognise text in scans",
+        "Pages that are pictures are read by text recognition (OCR), if it is installed. It takes seconds a page.",
+    ),
+    Declaration(
+        "library.chroma_server",
+        "",
+        "Chroma server",
+        "Address of a Chroma server (http://host:8000) that keeps the vectors. Empty: they are kept on this computer.",
+    ),
+    Declaration(
         "window.theme",
         "system",
         "Appearance",

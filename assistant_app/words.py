@@ -25,9 +25,8 @@ SENTENCES: dict[Code, str] = {
     Code.PASSWORD_NEEDED: "“{name}” is protected by a password. Enter it to add the document.",
     Code.PASSWORD_WRONG: "The password does not open “{name}”. Try another one.",
     Code.ENCRYPTION_UNSUPPORTED: "“{name}” is encrypted in a way that Docent cannot open. Save it without encryption.",
-    Code.NO_TEXT: "“{name}” is a scan: its pages are pictures without text, so nothing in it can be found. "
-    "Run it through text recognition (OCR), then add it again.",
-    Code.SOME_PAGES_WITHOUT_TEXT: "{count} of the {pages} pages of “{name}” have no text (pictures or scans); the others can be searched.",
+    Code.NO_TEXT: "No text was found in “{name}”: its pages are empty, or pictures that nobody could read.",
+    Code.SOME_PAGES_WITHOUT_TEXT: "{count} of the {pages} pages of “{name}” have no text; the others can be searched.",
     Code.SOME_PAGES_UNREADABLE: "{count} of the {pages} pages of “{name}” could not be read; the others can be searched.",
     Code.TOO_LARGE: "“{name}” is too large for Docent ({limit}).",
     Code.READER_TIMEOUT: "“{name}” took longer than {seconds} seconds to read and was stopped. It may be damaged.",
@@ -35,11 +34,25 @@ SENTENCES: dict[Code, str] = {
     Code.READER_CRASHED: "“{name}” made the PDF reader crash; nothing else was affected. It may be damaged.",
     Code.PAGE_OUT_OF_RANGE: "“{name}” has no page {page}.",
     Code.DOCUMENT_UNKNOWN: "“{name}” is not in the library.",
+    Code.DOCUMENT_DAMAGED: "“{name}” is damaged or not what its name says, and could not be read. Get it again from where it came from.",
+    Code.ENGINE_KILLER: "“{name}” ended the engine twice while it was read, and is left alone. It may be damaged.",
     Code.LIBRARY_IN_USE: "The library is open in another Docent. Close that one, or use it.",
     Code.LIBRARY_DAMAGED: "The library's file is damaged ({path}). “docent doctor --repair” tries to mend it.",
     Code.LIBRARY_NEWER: "The library was written by a newer Docent. Update this one to open it.",
     Code.LIBRARY_EMPTY: "There is no document to look in yet. Add one first.",
     Code.LIBRARY_UNWRITABLE: "Docent may not write to “{path}”. Give yourself permission to write there, or choose another folder with --home.",
+    Code.LIBRARY_RESTORED: "The library's file was damaged. It was restored from the automatic backup of {date}; the damaged one is kept ({kept}).",
+    Code.COLLECTION_EXISTS: "There is a collection named “{collection}” already.",
+    Code.COLLECTION_NAME_INVALID: "A collection needs a name of 1 to 100 characters.",
+    Code.WATCHED_UNKNOWN: "The folder “{name}” is not watched.",
+    Code.WATCHED_MISSING: "The watched folder “{name}” is out of reach. Its documents stay in the library; they are followed again when it is back.",
+    Code.WATCHED_OVERLAPS: "The folder “{name}” is inside a watched folder, or has one inside it ({other}).",
+    Code.KEYRING_UNAVAILABLE: "The system's keyring could not be used ({said}), so the password was not kept. The document itself is open.",
+    Code.BACKUP_INVALID: "“{name}” is not a backup of Docent, or is damaged. The library was left as it is.",
+    Code.BACKUP_NEWER: "The backup “{name}” was written by a newer Docent. Update this one to restore it.",
+    Code.BACKUP_UNWRITABLE: "The backup could not be written to “{path}”. Choose another place.",
+    Code.VECTOR_SERVER_UNREACHABLE: "The Chroma server at {address} does not answer. Start it, or empty the setting “Chroma server”. Nothing is lost.",
+    Code.VECTOR_SERVER_REFUSED: "The Chroma server at {address} refused the request ({said}). Nothing is lost.",
     Code.COLLECTION_UNKNOWN: "There is no collection named “{collection}”.",
     Code.DISK_FULL: "The disk is full. Nothing that was there is lost; make room, then try again.",
     Code.EMBEDDER_MISSING: "The embedding model is not installed. Install Docent again.",
@@ -77,6 +90,23 @@ SENTENCES: dict[Code, str] = {
     Code.INTERNAL: "Something went wrong inside Docent ({said}). Nothing is lost; please report this with the log file.",
 }
 
+_WITHOUT_OCR: dict[tuple[str, object], str] = {
+    (
+        Code.NO_TEXT,
+        "missing",
+    ): "“{name}” is scanned: install OCR (text recognition) as the README says, then read it again.",
+    (Code.NO_TEXT, "off"): "“{name}” is scanned, and text recognition (OCR) is switched off in the settings.",
+    (
+        Code.SOME_PAGES_WITHOUT_TEXT,
+        "missing",
+    ): "{count} of the {pages} pages of “{name}” are scanned: install OCR (text recognition) as the README says. The others can be searched.",
+    (
+        Code.SOME_PAGES_WITHOUT_TEXT,
+        "off",
+    ): "{count} of the {pages} pages of “{name}” are scanned, and text recognition (OCR) is switched off in the settings. The others can be searched.",
+}
+"""Instead of the sentences above where the detail ``ocr`` says so."""
+
 
 class _Facts(dict[str, object]):
     def __missing__(self, key: str) -> str:
@@ -97,4 +127,5 @@ def sentence(code: str, details: Mapping[str, Detail] | None = None, template: s
     if code not in SENTENCES:
         facts["said"] = code
         code = Code.INTERNAL
-    return (template or SENTENCES[Code(code)]).format_map(facts)
+    template = template or _WITHOUT_OCR.get((code, facts.get("ocr"))) or SENTENCES[Code(code)]
+    return template.format_map(facts)

@@ -5,21 +5,16 @@ from __future__ import annotations
 import os
 import stat
 import unicodedata
-from typing import TYPE_CHECKING, TypeAlias
 
 import pypdfium2.raw as pdfium
 
+from assistant_app.documents.document import Document
 from assistant_app.documents.pdf import PdfiumDocument, PdfiumRefusal
 from assistant_app.errors import Code, DocentError
-
-if TYPE_CHECKING:
-    from assistant_app.documents.pypdf_document import PypdfDocument
 
 MAX_PAGES = 20_000
 MAX_BYTES = 4 * 1024**3
 _HEADER_WITHIN = 1024
-
-AnyDocument: TypeAlias = "PdfiumDocument | PypdfDocument"
 
 
 def file_stamp(path: str) -> str:
@@ -44,7 +39,7 @@ def file_stamp(path: str) -> str:
     return f"{status.st_ino}:{status.st_size}:{status.st_mtime_ns}"
 
 
-def open_document(path: str, password: str | None) -> AnyDocument:
+def open_document(path: str, password: str | None) -> Document:
     """Open a regular file, by its content, whatever its name says.
 
     Raises:
@@ -60,7 +55,7 @@ def open_document(path: str, password: str | None) -> AnyDocument:
         refusal = error.error
     if refusal == pdfium.FPDF_ERR_PASSWORD:
         raise DocentError(Code.PASSWORD_WRONG if password else Code.PASSWORD_NEEDED)
-    document: AnyDocument
+    document: Document
     if first is not None and first.has_page(1):
         document = first
     else:
@@ -112,7 +107,7 @@ def password_forms(password: str | None) -> list[bytes | None]:
 
 def _open_with_pypdf(
     path: str, password: str | None, found: PdfiumDocument | None, says_pdf: bool, refusal: int
-) -> AnyDocument:
+) -> Document:
     """pypdf's document where it has pages, else what PDFium ``found``; else the error that fits both."""
     # Imported here: few files need it, and every reader process would pay for it.
     from assistant_app.documents.pypdf_document import PypdfDocument

@@ -21,10 +21,12 @@ from contextlib import contextmanager
 
 import pypdfium2.raw as pdfium
 
+from assistant_app.documents.document import Content
 from assistant_app.documents.geometry import Frame, Glyph, box, joined, line_boxes, on_one_line
 from assistant_app.documents.page_text import clean, utf16_offset
+from assistant_app.documents.reader_protocol import OutlineEntry
 from assistant_app.errors import Code, DocentError
-from assistant_app.protocol.records import Box, PageSize, Word
+from assistant_app.protocol.records import Box, Kind, PageSize, Word
 
 MAX_PIXELS_EACH_WAY = 6_000
 MAX_PNG_BYTES = 32 * 1024 * 1024
@@ -48,8 +50,10 @@ class PdfiumRefusal(Exception):
 
 
 class PdfiumDocument:
-    """An open PDF. Pages are counted from 1."""
+    """An open PDF, as ``document.Document`` has it."""
 
+    kind: Kind = "pdf"
+    paged = True
     has_boxes = True
 
     def __init__(self, path: bytes, password: bytes | None) -> None:
@@ -90,6 +94,14 @@ class PdfiumDocument:
         found = pdfium.FPDF_GetPageSizeByIndexF(self._document, page - 1, size)
         width, height = usable_size(size.width, size.height) if found else A4
         return PageSize(width=width, height=height, label=self.label(page))
+
+    def outline(self) -> list[OutlineEntry]:
+        """The bookmarks."""
+        return []
+
+    def content(self, page: int) -> Content:
+        """The page's text with its headings and tables. Raises as :meth:`text` does."""
+        return Content(self.text(page))
 
     def text(self, page: int) -> str:
         """The page's text; lines end with a space and a line feed.

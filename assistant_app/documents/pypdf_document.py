@@ -9,15 +9,19 @@ from collections.abc import Sequence
 import pypdf
 import pypdf.errors
 
+from assistant_app.documents.document import Content
 from assistant_app.documents.page_text import clean
 from assistant_app.documents.pdf import A4, MAX_PAGE_CHARACTERS, usable_size
+from assistant_app.documents.reader_protocol import OutlineEntry
 from assistant_app.errors import Code, DocentError
-from assistant_app.protocol.records import Box, PageSize, Word
+from assistant_app.protocol.records import Box, Kind, PageSize, Word
 
 
 class PypdfDocument:
     """An open PDF with the same methods as ``PdfiumDocument``."""
 
+    kind: Kind = "pdf"
+    paged = True
     has_boxes = False
 
     def __init__(self, path: str, password: str | None) -> None:
@@ -64,6 +68,14 @@ class PypdfDocument:
         if turned:
             width, height = height, width
         return PageSize(width=width, height=height, label=self.label(page))
+
+    def outline(self) -> list[OutlineEntry]:
+        """The bookmarks."""
+        return []
+
+    def content(self, page: int) -> Content:
+        """The page's text. Raises as :meth:`text` does."""
+        return Content(self.text(page))
 
     def text(self, page: int) -> str:
         """The page's text. Raises ``pdf_damaged``, ``too_large`` or ``page_out_of_range``."""

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
 from assistant_app.documents import reader_protocol as protocol
-from assistant_app.documents.opening import AnyDocument, file_stamp, open_document
+from assistant_app.documents.document import Content, Document
+from assistant_app.documents.opening import file_stamp, open_document
 from assistant_app.documents.page_text import search_pattern
 from assistant_app.documents.reader_protocol import PageText
 from assistant_app.errors import Code, DocentError
@@ -37,7 +38,7 @@ class Reader:
     """Answers requests, one at a time. The document opened last stays open, for the next request."""
 
     def __init__(self) -> None:
-        self._document: AnyDocument | None = None
+        self._document: Document | None = None
         self._key: tuple[str, str | None, str] | None = None
 
     def answers(self, request: protocol.AnyRequest) -> Iterator[protocol.Answer]:
@@ -74,7 +75,13 @@ class Reader:
     def _read(self, request: protocol.Read) -> Iterator[protocol.Answer]:
         document = self._open(request)
         stamp = self._key[2] if self._key else ""
-        yield protocol.ReadStarted(pages=document.pages, stamp=stamp)
+        yield protocol.ReadStarted(
+            pages=document.pages,
+            stamp=stamp,
+            kind=document.kind,
+            paged=document.paged,
+            outline=document.outline() if request.first == 1 else [],
+        )
         characters = 0
         for page in range(request.first, document.pages + 1):
             answer = _page_text(document, page)
@@ -86,7 +93,7 @@ class Reader:
         self._close()
         yield protocol.ReadDone()
 
-    def _open(self, request: protocol.AnyRequest) -> AnyDocument:
+    def _open(self, request: protocol.AnyRequest) -> Document:
         key = (request.path, request.password, file_stamp(request.path))
         if self._document is None or self._key != key:
             self._close()
@@ -100,15 +107,24 @@ class Reader:
             document.close()
 
 
-def _page_text(document: AnyDocument, page: int) -> PageText:
-    text, failure = "", None
+def _page_text(document: Document, page: int) -> PageText:
+    content, failure = Content(""), None
     try:
-        text = document.text(page)
+        content = document.content(page)
     except DocentError as error:
         failure = error.code.value
     except MemoryError:
         failure = Code.READER_MEMORY.value
-    return PageText(page=page, label=document.label(page), text=text, pages=document.pages, error=failure)
+    return PageText(
+        page=page,
+        label=document.label(page),
+        text=content.text,
+        pages=document.pages,
+        error=failure,
+        headings=list(content.headings),
+        tables=list(content.tables),
+        words=None if content.words is None else list(content.words),
+    )
 
 
 def _check_unchanged(path: str, stamp: str) -> None:
@@ -120,7 +136,7 @@ def _check_unchanged(path: str, stamp: str) -> None:
         raise DocentError(Code.FILE_VANISHED)
 
 
-def _find(document: AnyDocument, request: protocol.Find) -> protocol.Found:
+def _find(document: Document, request: protocol.Find) -> protocol.Found:
     pattern = search_pattern(request.text)
     if pattern is None:
         return protocol.Found(matches=[], next_page=document.pages + 1, pages=document.pages)

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+import msgspec
+
 from assistant_app.documents import reader_protocol as protocol
 from assistant_app.documents.reader_process import ReaderProcess
 from assistant_app.documents.reader_protocol import PageText
@@ -69,8 +71,8 @@ class ReaderPool:
 
     # ------------------------------------------------------------ indexing
 
-    def read(self, path: str, password: str | None = None) -> Iterator[PageText]:
-        """The text of every page, in order; the reader runs ahead of the caller.
+    def read(self, path: str, password: str | None = None, *, ocr: bool = True) -> Iterator[PageText]:
+        """The text of every page, in order; the reader runs ahead of the caller. The first page carries the outline.
 
         A page that kills its reader, or is killed at its deadline, is yielded with its ``error``. Closing the iterator
         early ends the reading.
@@ -81,33 +83,36 @@ class ReaderPool:
         """
         with _naming(path):
             first, total, stamp = 1, 0, ""
+            started = protocol.ReadStarted(pages=0, stamp="")
             for kills in range(1, MAX_KILLS + 1):
                 try:
-                    with contextlib.closing(self._read_from(path, password, first)) as answers:
+                    with contextlib.closing(self._read_from(path, password, first, ocr)) as answers:
                         for answer in answers:
                             if isinstance(answer, PageText):
                                 first = answer.page + 1
-                                yield answer
+                                yield _with_start(answer, started)
                             elif stamp not in ("", answer.stamp):
                                 raise DocentError(Code.FILE_VANISHED)
                             else:
                                 total, stamp = answer.pages, answer.stamp
+                                started = answer if first == 1 else started
                     return
                 except DocentError as error:
                     if error.code not in _FATAL or not total or kills == MAX_KILLS:
                         raise
-                    yield PageText(page=first, label=str(first), text="", pages=total, error=error.code.value)
+                    lost = PageText(page=first, label=str(first), text="", pages=total, error=error.code.value)
+                    yield _with_start(lost, started)
                     first += 1
                     if first > total:
                         return
 
     def _read_from(
-        self, path: str, password: str | None, first: int
+        self, path: str, password: str | None, first: int, ocr: bool
     ) -> Generator[protocol.ReadStarted | PageText, None, None]:
         reader = self._take_indexer()
         well_behaved = False
         try:
-            reader.send(protocol.Read(path=path, password=password, first=first))
+            reader.send(protocol.Read(path=path, password=password, first=first, ocr=ocr))
             while isinstance(answer := reader.answer(self._page_seconds), protocol.ReadStarted | PageText):
                 yield answer
             well_behaved = isinstance(answer, protocol.ReadDone)
@@ -237,6 +242,11 @@ class ReaderPool:
         with self._lock:
             self._running.discard(reader)
         reader.kill()
+
+
+def _with_start(page: PageText, started: protocol.ReadStarted) -> PageText:
+    outline = started.outline if page.page == 1 else []
+    return msgspec.structs.replace(page, kind=started.kind, paged=started.paged, outline=outline)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from assistant_app.errors import Code, Detail
-from assistant_app.protocol.records import Box, Match, PageSize, Word
+from assistant_app.protocol.records import Box, Heading, Kind, Match, PageSize, Word
 
 LONGEST_ANSWER = 64 * 1024 * 1024
 """Bytes of one line. A reader that writes more is killed."""
@@ -40,9 +40,10 @@ class Request(Line, kw_only=True):
 
 
 class Read(Request, kw_only=True, tag="read"):
-    """The text of every page from ``first``."""
+    """The text of every page from ``first``; ``ocr``: that of pictures too, where text recognition is installed."""
 
     first: int = 1
+    ocr: bool = True
 
 
 class Open(Request, kw_only=True, tag="open"):
@@ -87,11 +88,32 @@ class Hello(Line, kw_only=True, tag="hello"):
     """The reader has its limits and takes requests."""
 
 
+class OutlineEntry(msgspec.Struct, kw_only=True):
+    """A bookmark of a PDF: its title, its level (1 is the highest), and the page (1-based) that it leads to."""
+
+    title: str
+    level: int
+    page: int
+
+
+class Table(msgspec.Struct, kw_only=True):
+    """A table in a page's text: its rows as ``(start, length)``, the first ``header_rows`` of them its header."""
+
+    rows: list[tuple[int, int]]
+    header_rows: int = 0
+
+
 class ReadStarted(Line, kw_only=True, tag="read_started"):
-    """The file is open; ``stamp`` identifies this state of it."""
+    """The file is open; ``stamp`` identifies this state of it.
+
+    ``paged`` is false for a kind of file without pages: what is called a page here is then a section of it.
+    """
 
     pages: int
     stamp: str
+    kind: Kind = "pdf"
+    paged: bool = True
+    outline: list[OutlineEntry] = []
 
 
 class PageText(Line, kw_only=True, tag="page_text"):
@@ -103,6 +125,11 @@ class PageText(Line, kw_only=True, tag="page_text"):
         text: with PDFium's offsets (see ``documents/pdf.py``); empty where ``error`` is set.
         pages: how many pages the document has.
         error: an error code where this page could not be read.
+        headings: where headings stand in ``text``, in order.
+        tables: the tables in ``text``, in order, without overlap.
+        words: where each word stands on the page, if its text was recognised (OCR); null where the reader itself can
+            tell the positions, or nobody can.
+        kind, paged, outline: as in :class:`ReadStarted`, put in by the reader pool; the outline only on page 1.
     """
 
     page: int
@@ -110,6 +137,12 @@ class PageText(Line, kw_only=True, tag="page_text"):
     text: str
     pages: int
     error: str | None = None
+    headings: list[Heading] = []
+    tables: list[Table] = []
+    words: list[Word] | None = None
+    kind: Kind = "pdf"
+    paged: bool = True
+    outline: list[OutlineEntry] = []
 
 
 class ReadDone(Line, kw_only=True, tag="read_done"):

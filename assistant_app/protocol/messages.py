@@ -14,17 +14,20 @@ from assistant_app.protocol.records import (
     Adapter,
     Answer,
     Box,
+    Collection,
     Device,
     Document,
     Hit,
     Match,
     Model,
     PageSize,
+    Section,
     Stage,
+    WatchedFolder,
     Word,
 )
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 
 class Message(msgspec.Struct, kw_only=True, tag_field="type"):
@@ -47,24 +50,115 @@ class Cancel(Message, tag="cancel"):
 
 
 class ListDocuments(Message, tag="list_documents"):
-    """Answered by :class:`Documents`."""
+    """Every file ever offered; with ``removed`` those instead that were removed and can be put back.
+
+    Answered by :class:`Documents`.
+    """
+
+    removed: bool = False
 
 
 class IndexDocuments(Message, tag="index_documents"):
     """Add files and folders. Progress: :class:`IndexProgress`, :class:`DocumentDone`. Final: :class:`Indexed`.
 
-    ``passwords`` maps a path to the password that opens it; it is used and not kept.
+    ``passwords`` maps a path to the password that opens it. It is kept in the system's keyring only with
+    ``keep_passwords``, once it has opened the file.
     """
 
     paths: list[str]
     collection: str | None = None
     passwords: dict[str, str] = {}
+    keep_passwords: bool = False
+
+
+class PauseIndexing(Message, tag="pause_indexing"):
+    """Stop indexing between two pages, or go on; holds for jobs to come too. Answered by :class:`IndexingPaused`."""
+
+    paused: bool
+
+
+class StopIndexing(Message, tag="stop_indexing"):
+    """Cancel every indexing job, those as well that the engine began by itself. Answered by :class:`Done`."""
 
 
 class RemoveDocuments(Message, tag="remove_documents"):
-    """Take documents out of the library; the files stay. Answered by :class:`Removed`."""
+    """Take documents out of the library; the files stay. Answered by :class:`Removed`.
+
+    They can be put back for a while with :class:`PutBackDocuments`, unless ``forever``, which also takes those that were
+    removed before. ``paths`` null: all that were removed before (only with ``forever``).
+    """
+
+    paths: list[str] | None
+    forever: bool = False
+
+
+class PutBackDocuments(Message, tag="put_back_documents"):
+    """Undo a removal, at no cost. Answered by :class:`Documents` with those that are back."""
 
     paths: list[str]
+
+
+class ListCollections(Message, tag="list_collections"):
+    """Answered, like every change to a collection, by :class:`Collections`."""
+
+
+class CreateCollection(Message, tag="create_collection"):
+    name: str
+
+
+class RenameCollection(Message, tag="rename_collection"):
+    name: str
+    new_name: str
+
+
+class DeleteCollection(Message, tag="delete_collection"):
+    """The documents in it stay in the library."""
+
+    name: str
+
+
+class Collect(Message, tag="collect"):
+    """Put documents into a collection, made if it is new."""
+
+    name: str
+    paths: list[str]
+
+
+class Uncollect(Message, tag="uncollect"):
+    """Take documents out of a collection; they stay in the library."""
+
+    name: str
+    paths: list[str]
+
+
+class ListWatched(Message, tag="list_watched"):
+    """Answered, like :class:`Watch` and :class:`Unwatch`, by :class:`Watched`."""
+
+
+class Watch(Message, tag="watch"):
+    """Follow a folder: what is in it is indexed now, and what changes in it from then on (events with job 0)."""
+
+    path: str
+    collection: str | None = None
+
+
+class Unwatch(Message, tag="unwatch"):
+    """Follow a folder no more; its documents stay."""
+
+    path: str
+
+
+class BackUp(Message, tag="back_up"):
+    """Write the whole library to one file. Progress: :class:`BackupProgress`. Final: :class:`BackedUp`."""
+
+    path: str
+    with_documents: bool = False
+
+
+class RestoreBackup(Message, tag="restore_backup"):
+    """Put a backup in the place of the library. Progress: :class:`BackupProgress`. Final: :class:`Restored`."""
+
+    path: str
 
 
 class Ask(Message, tag="ask"):
@@ -84,6 +178,13 @@ class OpenDocument(Message, tag="open_document"):
 
     path: str
     password: str | None = None
+    keep_password: bool = False
+
+
+class ReadPreview(Message, tag="read_preview"):
+    """The text of a document that has no page images. Progress and final: :class:`PreviewText`."""
+
+    path: str
 
 
 class DrawPage(Message, tag="draw_page"):
@@ -165,9 +266,24 @@ Request = (
     Cancel
     | ListDocuments
     | IndexDocuments
+    | PauseIndexing
+    | StopIndexing
     | RemoveDocuments
+    | PutBackDocuments
+    | ListCollections
+    | CreateCollection
+    | RenameCollection
+    | DeleteCollection
+    | Collect
+    | Uncollect
+    | ListWatched
+    | Watch
+    | Unwatch
+    | BackUp
+    | RestoreBackup
     | Ask
     | OpenDocument
+    | ReadPreview
     | DrawPage
     | LocateText
     | ReadPage
@@ -199,8 +315,24 @@ class Failed(Message, tag="failed"):
     details: dict[str, Detail] = {}
 
 
+class Noted(Message, tag="noted"):
+    """With job 0: something that the person should know, as a code like that of :class:`Failed`; work goes on."""
+
+    code: str
+    details: dict[str, Detail] = {}
+
+
+class LibraryChanged(Message, tag="library_changed"):
+    """With job 0: the ledger or the collections changed otherwise than by a job of the window; list them again."""
+
+
+class Done(Message, tag="done"):
+    """It is done, and there is nothing to tell."""
+
+
 class IndexProgress(Message, tag="index_progress"):
-    """How far indexing is.
+    """How far indexing is. With job 0 (as :class:`DocumentDone` and :class:`Indexed`): work that the engine began by
+    itself, for a watched folder or to go on with what was interrupted.
 
     Attributes:
         path, stage: the file in hand and what is done with it.
@@ -245,6 +377,45 @@ class Removed(Message, tag="removed"):
     documents: list[Document]
 
 
+class IndexingPaused(Message, tag="indexing_paused"):
+    paused: bool
+
+
+class Collections(Message, tag="collections"):
+    """Every collection by name."""
+
+    collections: list[Collection]
+
+
+class Watched(Message, tag="watched"):
+    """Every watched folder by path."""
+
+    folders: list[WatchedFolder]
+
+
+class BackupProgress(Message, tag="backup_progress"):
+    """Bytes done, and in all as far as known."""
+
+    done: int
+    total: int
+
+
+class BackedUp(Message, tag="backed_up"):
+    """The file is written; ``size`` in bytes. ``left_out``: documents that could not be read."""
+
+    path: str
+    size: int
+    documents: int
+    left_out: list[str] = []
+
+
+class Restored(Message, tag="restored"):
+    """The library is what the backup holds; the one before it is kept in ``kept``, a folder."""
+
+    documents: int
+    kept: str
+
+
 class ModelLoading(Message, tag="model_loading"):
     """The model is being loaded; ``fraction`` runs from 0 to 1."""
 
@@ -277,11 +448,23 @@ class Answered(Message, tag="answered"):
 
 
 class DocumentOpened(Message, tag="document_opened"):
-    """The document's pages. ``boxes`` is false where the text has no positions, so nothing can be highlighted."""
+    """The document's pages. ``boxes`` is false where the text has no positions, so nothing can be highlighted.
+
+    With ``preview`` there are no page images: ask :class:`ReadPreview` for the text; ``pages`` is empty then.
+    """
 
     path: str
     pages: list[PageSize]
     boxes: bool = True
+    preview: bool = False
+
+
+class PreviewText(Message, tag="preview_text"):
+    """Sections since the last such event of the job, in order; ``done`` marks the final one."""
+
+    path: str
+    sections: list[Section]
+    done: bool = False
 
 
 class PageDrawn(Message, tag="page_drawn"):
@@ -351,16 +534,26 @@ class Examined(Message, tag="examined"):
 Event = (
     Ready
     | Failed
+    | Noted
+    | LibraryChanged
+    | Done
     | IndexProgress
     | DocumentDone
     | Indexed
     | Documents
     | Removed
+    | IndexingPaused
+    | Collections
+    | Watched
+    | BackupProgress
+    | BackedUp
+    | Restored
     | ModelLoading
     | SourcesFound
     | AnswerText
     | Answered
     | DocumentOpened
+    | PreviewText
     | PageDrawn
     | TextLocated
     | PageRead
@@ -373,11 +566,21 @@ Event = (
     | Examined
 )
 
-_PROGRESS = (Ready, IndexProgress, DocumentDone, ModelLoading, SourcesFound, AnswerText)
+_PROGRESS = (
+    Ready,
+    Noted,
+    LibraryChanged,
+    IndexProgress,
+    DocumentDone,
+    BackupProgress,
+    ModelLoading,
+    SourcesFound,
+    AnswerText,
+)
 
 
 def is_final(event: Event) -> bool:
     """Whether ``event`` is the last one of its job."""
-    if isinstance(event, TextFound):
+    if isinstance(event, (TextFound, PreviewText)):
         return event.done
     return not isinstance(event, _PROGRESS)

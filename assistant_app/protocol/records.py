@@ -16,6 +16,10 @@ from assistant_app.errors import Detail
 DocumentStatus = Literal["indexed", "unchanged", "partial", "skipped", "failed", "missing"]
 GivenBy = Literal["model", "search"]
 Stage = Literal["waiting", "reading", "embedding"]
+Kind = Literal["pdf", "docx", "pptx", "epub", "html", "markdown", "text"]
+"""What a file is by its content. All but ``pdf`` are shown as a plain preview; ``pdf`` and ``pptx`` have pages."""
+
+WatchState = Literal["watching", "missing", "unreadable"]
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -30,11 +34,16 @@ class Document(Record):
         status: ``unchanged`` is only ever the outcome of indexing a file again; the ledger says ``indexed``.
         reason: an error code, null only for ``indexed`` and ``unchanged``.
         details: the facts that the reason's sentence names.
-        pages: pages of the file (0 where it could not be opened).
+        pages: pages of the file (0 where it could not be opened, 1 where its kind has no pages).
         passages: passages that can be found by search.
         seconds: time that reading and embedding took.
         size: bytes.
         collections: names of the collections that hold it.
+        kind: null where that is not known.
+        empty_pages: pages without text; ``failed_pages``: pages that could not be read; ``recognised_pages``: pages
+            whose text comes from text recognition (OCR).
+        indexed_at: when it got this status, UTC, as ``2026-01-31T12:00:00.000Z``; "" where it never did.
+        removed_at: when it was removed, null while it is in the library; it can be put back for a while.
     """
 
     path: str
@@ -46,6 +55,60 @@ class Document(Record):
     size: int = 0
     collections: list[str] = []
     details: dict[str, Detail] = {}
+    kind: Kind | None = None
+    empty_pages: int = 0
+    failed_pages: int = 0
+    recognised_pages: int = 0
+    indexed_at: str = ""
+    removed_at: str | None = None
+
+
+class Collection(Record):
+    """A named set of documents; a document may be in several. ``documents`` counts those in the library."""
+
+    name: str
+    documents: int
+
+
+class WatchedFolder(Record):
+    """A folder whose additions, changes and deletions the library follows.
+
+    Attributes:
+        collection: what is found in it is put in there too; null: in none.
+        state: ``missing`` where it is out of reach (an unplugged drive): then nothing of it is deleted.
+        documents: how many of its documents the library holds.
+    """
+
+    path: str
+    collection: str | None = None
+    state: WatchState = "watching"
+    documents: int = 0
+
+
+class Heading(Record):
+    """A heading: ``length`` code points from ``start`` of its page's or section's text; level 1 is the highest."""
+
+    start: int
+    length: int
+    level: int
+
+
+class Section(Record):
+    """A piece of a document as its plain preview shows it.
+
+    Attributes:
+        page: the page (a slide), null where the kind of file has no pages.
+        label: the heading, or the slide's number.
+        start: code points of the document before it. What a citation without a page calls ``start`` counts from the
+            document's first character; with a page, from the section's first.
+        headings: where the headings stand in ``text``.
+    """
+
+    page: int | None
+    label: str
+    start: int
+    text: str
+    headings: list[Heading] = []
 
 
 class Hit(Record):
@@ -53,8 +116,12 @@ class Hit(Record):
 
     Attributes:
         rank: 1 is the best.
+        page: null where the kind of file has no pages: then ``start`` counts in the text of the whole document.
         page_label: the label printed on the page ("iv", "A-3"), or the page number.
         score: the fused score; only its order means something.
+        heading: the headings above it, outermost first, joined by " › "; "" where there are none.
+        table_header: the header row of the table that it is a part of, where that stands in another passage.
+        section: the piece of the document that it stands in, counted from 1; the page where there are pages.
         similarity: cosine between question and passage, -1 to 1; null when only the keywords found it.
         vector_rank, keyword_rank: its rank in each list, null where that list does not hold it.
     """
@@ -70,6 +137,9 @@ class Hit(Record):
     vector_rank: int | None = None
     keyword_rank: int | None = None
     similarity: float | None = None
+    heading: str = ""
+    table_header: str = ""
+    section: int = 1
 
 
 class Citation(Record):
@@ -90,6 +160,7 @@ class Citation(Record):
     length: int
     verified: bool
     given_by: GivenBy
+    page_label: str = ""
 
 
 class TokenCounts(Record):
