@@ -48,6 +48,16 @@ class Paths:
         return self.library / "chroma"
 
     @property
+    def backups(self) -> Path:
+        """Copies of the catalogue that are made by themselves, and what a restored backup replaced."""
+        return self.library / "backups"
+
+    @property
+    def documents(self) -> Path:
+        """Where documents go that a backup brought and that are not at their own place any more."""
+        return self.data / "documents"
+
+    @property
     def lock(self) -> Path:
         return self.library / "library.lock"
 

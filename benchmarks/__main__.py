@@ -5,7 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 
-NAMES = ("start_up", "memory", "stalls", "streaming", "second_question", "indexing")
+NAMES = (
+    "start_up",
+    "memory",
+    "stalls",
+    "streaming",
+    "second_question",
+    "right_of_way",
+    "indexing",
+    "change",
+    "indexing_memory",
+    "scale",
+    "peers",
+)
 
 
 def main(names: list[str]) -> int:

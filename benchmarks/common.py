@@ -117,6 +117,7 @@ class Engine:
             env={**os.environ, "PYTHONUTF8": "1"},
         )
         self._jobs = itertools.count(1)
+        self._ended: set[int] = set()
         self._next()  # ready
 
     def __enter__(self) -> Engine:
@@ -135,15 +136,27 @@ class Engine:
         line = self._process.stdout.readline()
         if not line:
             raise RuntimeError(f"the engine ended; see {self._errors.name}")
-        return wire.decode_event(line)
+        event = wire.decode_event(line)
+        if messages.is_final(event):
+            self._ended.add(event.job)
+        return event
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def begin(self, request: messages.Message) -> int:
+        """Send ``request`` and do not wait; its job's number."""
+        assert self._process.stdin is not None
+        job = next(self._jobs)
+        self._process.stdin.write(wire.encode(msgspec.structs.replace(request, job=job)))
+        self._process.stdin.flush()
+        return job
 
     def run(self, request: messages.Message) -> list[Seen]:
         """Send ``request`` and wait for its last event. The first entry is the request's own time, without an event."""
-        assert self._process.stdin is not None
-        job = next(self._jobs)
         seen = [Seen(time.perf_counter(), messages.Ready(protocol=0, version=""))]
-        self._process.stdin.write(wire.encode(msgspec.structs.replace(request, job=job)))
-        self._process.stdin.flush()
+        job = self.begin(request)
         while True:
             event = self._next()
             if event.job != job:
@@ -153,3 +166,14 @@ class Engine:
                 raise RuntimeError(f"{type(request).__name__} failed: {event.code} {event.details}")
             if messages.is_final(event):
                 return seen
+
+    def until(self, job: int, kind: type[messages.Message] | None = None) -> None:
+        """Take events until ``job`` has one of ``kind``, or has ended."""
+        while not self.has_ended(job):
+            event = self._next()
+            if event.job == job and kind is not None and isinstance(event, kind):
+                return
+
+    def has_ended(self, job: int) -> bool:
+        """Whether the last event of ``job`` was taken."""
+        return job in self._ended

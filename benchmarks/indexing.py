@@ -6,9 +6,9 @@ import statistics
 import time
 from pathlib import Path
 
+from assistant_app.documents.cutting import embedded_text
 from assistant_app.library.catalog import Catalog
 from assistant_app.library.embedder import Embedder
-from assistant_app.library.indexing import embedded_text, spoken_name
 from assistant_app.paths import Paths
 from assistant_app.protocol import messages
 from benchmarks import common
@@ -32,8 +32,10 @@ def embedded(home: Path, documents: list[Path]) -> list[str]:
     catalog = Catalog(Paths.resolve(home).catalog)
     try:
         wanted = {str(path) for path in documents}
-        passages = catalog.passages(catalog.passage_ids())
-        return [embedded_text(spoken_name(each.path), each.text) for each in passages.values() if each.path in wanted]
+        ids = catalog.passage_ids()
+        paths = {number: passage.path for number, passage in catalog.passages(ids).items()}
+        made_of = catalog.embedded(ids)
+        return [embedded_text(*made_of[number][1:]) for number in ids if paths[number] in wanted]
     finally:
         catalog.close()
 

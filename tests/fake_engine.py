@@ -8,9 +8,12 @@ a JSON object, all of it optional::
     {"start": [STEP, ...],             before the first event; default: [{"event": {"type": "ready", ...}}]
      "documents": [{document}, ...],   what the library holds at the start
      "generate": 300,                  so many documents besides
+     "collections": {name: [path]},    what is in them
+     "watched": [path, ...],           folders that are followed
+     "background": [path, ...],        what the engine reads by itself as soon as it is ready (events with job 0)
      "on": {"ask": [[STEP, ...], ...]} what the first, the second, ... request of that type does; then the default}
 
-A step is one of ``{"event": {...}}`` (its job is filled in), ``{"raw": "text"}`` (written as it is), ``{"sleep":
+A step is one of ``{"event": {...}}`` (its job is filled in unless it names one), ``{"raw": "text"}`` (written as it is), ``{"sleep":
 seconds}``, ``{"die": "SIGKILL"}``, ``{"exit": status}``, ``{"hang": true}``, ``{"until_cancelled": true}``, and
 ``{"default": true}`` (what a request of that type does without a script).
 
@@ -24,6 +27,7 @@ import argparse
 import json
 import os
 import queue
+import re
 import signal
 import struct
 import sys
@@ -35,7 +39,7 @@ from pathlib import Path
 from typing import Any
 
 Message = dict[str, Any]
-READY: Message = {"type": "ready", "protocol": 1, "version": "fake"}
+READY: Message = {"type": "ready", "protocol": 2, "version": "fake"}
 STARTER: Message = {
     "path": "/models/smollm2.gguf",
     "name": "SmolLM2 135M Instruct",
@@ -117,19 +121,30 @@ class Engine:
         self._models = [dict(STARTER), dict(BIGGER)]
         self._adapters = [dict(ADAPTER)]
         self._cancelled: set[int] = set()
+        self._removed: dict[str, Message] = {}
+        self._collections: dict[str, set[str]] = {}
+        self._watched: dict[str, Message] = {}
+        self._going = threading.Event()
+        self._going.set()
         self._inbox: queue.Queue[Message | None] = queue.Queue()
         for document in [*script.get("documents", []), *_generated(script.get("generate", 0))]:
             self._documents[document["path"]] = document
+        for name, paths in script.get("collections", {}).items():
+            self._put_into(name, paths)
+        for path in script.get("watched", []):
+            self._watched[path] = {"path": path, "state": "watching" if Path(path).is_dir() else "missing"}
 
     def run(self) -> None:
         for step in self._script.get("start", [{"event": READY}]):
             self._step(step, {"type": "start", "job": 0})
         threading.Thread(target=self._listen, daemon=True).start()
+        if background := self._script.get("background"):
+            threading.Thread(target=self._index_documents, args=(0, {"paths": background}), daemon=True).start()
         while (request := self._inbox.get()) is not None:
             self._answer(request)
 
     def _listen(self) -> None:
-        """Cancel is heard at once, also in the middle of another request; the end of stdin ends the engine."""
+        """Cancel and its like are heard at once, also in the middle of another request; the end of stdin ends all."""
         for line in sys.stdin.buffer:
             request = json.loads(line)
             if self._log:
@@ -137,6 +152,8 @@ class Engine:
                     stream.write(json.dumps(request) + "\n")
             if request["type"] == "cancel":
                 self._cancelled.add(request["target"])
+            elif request["type"] in ("pause_indexing", "stop_indexing"):
+                self._answer(request)
             else:
                 self._inbox.put(request)
         os._exit(0)
@@ -152,7 +169,7 @@ class Engine:
         """Do one step; True ends the request."""
         job = request["job"]
         if "event" in step:
-            self._send(job, **step["event"])
+            self._send(**{"job": job, **step["event"]})
         elif "raw" in step:
             _write(step["raw"].encode())
         elif "sleep" in step:
@@ -181,16 +198,20 @@ class Engine:
     # ------------------------------------------------------------ what a request does by itself
 
     def _list_documents(self, job: int, request: Message) -> None:
-        self._send(job, type="documents", documents=sorted(self._documents.values(), key=lambda each: each["path"]))
+        held = self._removed if request.get("removed") else self._documents
+        self._send(job, type="documents", documents=sorted(held.values(), key=lambda each: each["path"]))
 
     def _index_documents(self, job: int, request: Message) -> None:
         files = list(_files(request["paths"]))
         done: list[Message] = []
         for number, path in enumerate(files):
-            pages = 4
+            pages = self._script.get("pages", 4)
             for page in range(pages + 1):
+                while not self._going.wait(0.005) and job not in self._cancelled:
+                    pass
                 if job in self._cancelled:
-                    self._send(job, type="failed", code="cancelled")
+                    self._cancelled.discard(0)
+                    self._send(job, **(_CANCELLED if job else {"type": "indexed", "documents": done, "seconds": 0.1}))
                     return
                 self._send(
                     job,
@@ -207,6 +228,8 @@ class Engine:
                 time.sleep(self._script.get("page_seconds", 0.0))
             done.append(self._read(path, request.get("passwords", {}).get(path)))
             self._documents[path] = done[-1]
+            if request.get("collection"):
+                self._put_into(request["collection"], [path])
             self._send(job, type="document_done", document=done[-1])
         self._send(job, type="indexed", documents=done, seconds=0.1)
 
@@ -220,13 +243,113 @@ class Engine:
             reason = "no_text"
         elif not Path(path).exists():
             reason = "file_missing"
-        elif not Path(path).read_bytes().startswith(b"%PDF"):
+        elif Path(path).suffix not in _KINDS:
+            return {**_document(path, reason="not_a_pdf"), "status": "skipped"}
+        elif Path(path).suffix == ".pdf" and not Path(path).read_bytes().startswith(b"%PDF"):
             reason = "not_a_pdf"
-        return _document(path, reason=reason)
+        return _document(path, reason=reason, pages=1 if Path(path).suffix in _PREVIEWS else 4)
+
+    def _pause_indexing(self, job: int, request: Message) -> None:
+        (self._going.clear if request["paused"] else self._going.set)()
+        self._send(job, type="indexing_paused", paused=request["paused"])
+
+    def _stop_indexing(self, job: int, request: Message) -> None:
+        self._cancelled.add(0)
+        self._send(job, type="done")
 
     def _remove_documents(self, job: int, request: Message) -> None:
-        gone = [self._documents.pop(path) for path in request["paths"] if path in self._documents]
+        paths = request["paths"]
+        if request.get("forever"):
+            held = [self._documents.pop(path, None) or self._removed.pop(path, None) for path in paths or self._removed]
+            gone = [each for each in held if each]
+        else:
+            gone = [self._documents.pop(path) for path in paths if path in self._documents]
+            for each in gone:
+                self._removed[each["path"]] = {**each, "removed_at": "2026-11-20T09:00:00.000Z"}
         self._send(job, type="removed", documents=gone)
+
+    def _put_back_documents(self, job: int, request: Message) -> None:
+        back = [self._removed.pop(path) for path in request["paths"] if path in self._removed]
+        for each in back:
+            each["removed_at"] = None
+            self._documents[each["path"]] = each
+        self._send(job, type="documents", documents=back)
+
+    # ------------------------------------------------------------ collections, watched folders, backups
+
+    def _put_into(self, name: str, paths: list[str]) -> None:
+        self._collections.setdefault(name, set()).update(paths)
+        self._tell_documents()
+
+    def _tell_documents(self) -> None:
+        for path, document in self._documents.items():
+            document["collections"] = sorted(name for name, held in self._collections.items() if path in held)
+
+    def _list_collections(self, job: int, request: Message) -> None:
+        held = sorted(
+            (name, sum(path in self._documents for path in paths)) for name, paths in self._collections.items()
+        )
+        self._send(job, type="collections", collections=[{"name": name, "documents": count} for name, count in held])
+
+    def _create_collection(self, job: int, request: Message) -> None:
+        if request["name"] in self._collections:
+            self._send(job, type="failed", code="collection_exists", details={"collection": request["name"]})
+            return
+        self._collections[request["name"]] = set()
+        self._list_collections(job, request)
+
+    def _rename_collection(self, job: int, request: Message) -> None:
+        self._collections[request["new_name"]] = self._collections.pop(request["name"])
+        self._tell_documents()
+        self._list_collections(job, request)
+
+    def _delete_collection(self, job: int, request: Message) -> None:
+        self._collections.pop(request["name"], None)
+        self._tell_documents()
+        self._list_collections(job, request)
+
+    def _collect(self, job: int, request: Message) -> None:
+        self._put_into(request["name"], request["paths"])
+        self._list_collections(job, request)
+
+    def _uncollect(self, job: int, request: Message) -> None:
+        self._collections.get(request["name"], set()).difference_update(request["paths"])
+        self._tell_documents()
+        self._list_collections(job, request)
+
+    def _list_watched(self, job: int, request: Message) -> None:
+        self._send(job, type="watched", folders=[self._watched[path] for path in sorted(self._watched)])
+
+    def _watch(self, job: int, request: Message) -> None:
+        path = request["path"]
+        self._watched[path] = {"path": path, "collection": request.get("collection"), "documents": 0}
+        self._list_watched(job, request)
+
+    def _unwatch(self, job: int, request: Message) -> None:
+        self._watched.pop(request["path"], None)
+        self._list_watched(job, request)
+
+    def _back_up(self, job: int, request: Message) -> None:
+        for done in range(0, 101, 20):
+            if job in self._cancelled:
+                self._send(job, **_CANCELLED)
+                return
+            self._send(job, type="backup_progress", done=done * 10_000, total=1_000_000)
+            time.sleep(self._script.get("backup_seconds", 0.0))
+        Path(request["path"]).write_bytes(b"a backup")
+        left_out = self._script.get("left_out", [])
+        count = len(self._documents)
+        self._send(job, type="backed_up", path=request["path"], size=1_000_000, documents=count, left_out=left_out)
+
+    def _restore_backup(self, job: int, request: Message) -> None:
+        if not Path(request["path"]).is_file():
+            self._send(job, type="failed", code="backup_invalid", details={"path": request["path"]})
+            return
+        self._send(job, type="backup_progress", done=0, total=0)
+        self._documents = {each["path"]: each for each in _generated(2)}
+        self._send(job, type="restored", documents=2, kept="/library/before")
+
+    # ------------------------------------------------------------ answers and pages
 
     def _ask(self, job: int, request: Message) -> None:
         paths = request.get("paths") or [path for path, each in self._documents.items() if each["passages"]]
@@ -255,9 +378,25 @@ class Engine:
         self._send(job, type="answered", answer=answer, thinking=thinking, stopped=job in self._cancelled)
 
     def _open_document(self, job: int, request: Message) -> None:
+        if "locked" in request["path"] and request.get("password") != "open sesame":
+            self._send(job, type="failed", code="password_needed", details={"path": request["path"]})
+            return
+        if Path(request["path"]).suffix in _PREVIEWS:
+            self._send(job, type="document_opened", path=request["path"], pages=[], boxes=False, preview=True)
+            return
         pages = self._documents.get(request["path"], {}).get("pages") or 4
         sizes = [{"width": 595.0, "height": 842.0, "label": str(number + 1)} for number in range(pages)]
         self._send(job, type="document_opened", path=request["path"], pages=sizes, boxes=True)
+
+    def _read_preview(self, job: int, request: Message) -> None:
+        sections = self._script.get("sections") or _sections(request["path"])
+        for section in sections[:-1]:
+            if job in self._cancelled:
+                self._send(job, **_CANCELLED)
+                return
+            self._send(job, type="preview_text", path=request["path"], sections=[section])
+            time.sleep(self._script.get("section_seconds", 0.0))
+        self._send(job, type="preview_text", path=request["path"], sections=sections[-1:], done=True)
 
     def _draw_page(self, job: int, request: Message) -> None:
         import base64
@@ -348,6 +487,45 @@ def _write(data: bytes) -> None:
         sys.stdout.buffer.flush()
 
 
+_CANCELLED: Message = {"type": "failed", "code": "cancelled"}
+_KINDS = {
+    ".pdf": "pdf",
+    ".docx": "docx",
+    ".pptx": "pptx",
+    ".epub": "epub",
+    ".html": "html",
+    ".md": "markdown",
+    ".txt": "text",
+}
+_PREVIEWS = tuple(suffix for suffix in _KINDS if suffix != ".pdf")
+
+
+def _sections(path: str) -> list[Message]:
+    """A preview: a file's own text cut at its Markdown headings, or made-up slides."""
+    if path.endswith(".pptx"):
+        texts = [f"Slide about part {number}\n" + "A point that is made.\n" * 6 for number in range(1, 13)]
+        return [
+            {"page": number, "label": str(number), "start": 0, "text": text, "headings": [_heading(text, 1)]}
+            for number, text in enumerate(texts, 1)
+        ]
+    text = Path(path).read_text(encoding="utf-8") if Path(path).exists() else "# A title\n" + "A sentence of it. " * 40
+    sections: list[Message] = []
+    start = 0
+    for part in re.split(r"(?m)^(?=#+ )", text):
+        level = len(part) - len(part.lstrip("#"))
+        shown = part[level:].lstrip(" ") if level else part
+        headings = [_heading(shown, level)] if level else []
+        label = shown.split("\n")[0] if level else ""
+        if shown:
+            sections.append({"page": None, "label": label, "start": start, "text": shown, "headings": headings})
+            start += len(shown)
+    return sections
+
+
+def _heading(text: str, level: int) -> Message:
+    return {"start": 0, "length": len(text.split("\n")[0]), "level": level}
+
+
 def _document(path: str, *, reason: str | None = None, pages: int = 4) -> Message:
     partial = reason in ("some_pages_without_text", "some_pages_unreadable")
     status = "indexed" if reason is None else "partial" if partial else "failed"
@@ -361,6 +539,9 @@ def _document(path: str, *, reason: str | None = None, pages: int = 4) -> Messag
         "passages": 3 * pages if good else 0,
         "size": 120_000,
         "details": details if reason else {},
+        "kind": _KINDS.get(Path(path).suffix) if good or reason == "no_text" else None,
+        "empty_pages": 2 if partial else 0,
+        "indexed_at": "2026-11-19T08:30:00.000Z",
     }
 
 
@@ -369,12 +550,16 @@ def _generated(count: int) -> Iterator[Message]:
     for number in range(count):
         reason = {5: "no_text", 7: "password_needed", 11: "pdf_damaged", 13: "some_pages_without_text"}.get(number % 17)
         subject = subjects[number % len(subjects)]
-        yield _document(f"/documents/{subject} {2000 + number}.pdf", reason=reason, pages=6 + 7 * number % 90)
+        document = _document(f"/documents/{subject} {2000 + number}.pdf", reason=reason, pages=6 + 7 * number % 90)
+        document["indexed_at"] = f"2026-{1 + number % 10:02}-{1 + number % 28:02}T{number % 24:02}:15:00.000Z"
+        document["size"] = 40_000 + 7_919 * number % 9_000_000
+        yield document
 
 
 def _files(paths: list[str]) -> Iterator[str]:
     for path in map(Path, paths):
-        yield from (map(str, sorted(path.rglob("*.pdf"))) if path.is_dir() else [str(path)])
+        found = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+        yield from map(str, found)
 
 
 def _hits(paths: list[str]) -> list[Message]:

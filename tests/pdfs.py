@@ -44,15 +44,15 @@ def two_column_pdf(path: Path, left: Sequence[str], right: Sequence[str]) -> Pat
     return path
 
 
-def image_pdf(path: Path, pages: int = 1) -> Path:
-    """Pages that are pictures, as a scanner makes them: no text at all."""
+def image_pdf(path: Path, pages: int = 1, says: str = "A scanned page {page}") -> Path:
+    """Pages that are pictures, as a scanner makes them: no text at all, but what can be recognised."""
     from PIL import Image, ImageDraw
     from reportlab.lib.utils import ImageReader
 
     canvas = Canvas(str(path), pagesize=A4, invariant=True)
     for number in range(pages):
         picture = Image.new("L", (620, 877), 255)
-        ImageDraw.Draw(picture).text((60, 60), f"A scanned page {number + 1}", fill=0)
+        ImageDraw.Draw(picture).text((60, 60), says.format(page=number + 1), fill=0, font_size=24)
         stream = io.BytesIO()
         picture.save(stream, "PNG")
         canvas.drawImage(ImageReader(stream), 0, 0, WIDTH, HEIGHT)
@@ -89,7 +89,7 @@ def labelled_pdf(path: Path) -> Path:
     return path
 
 
-ODD_TEXT = "x\U0001d400 yfi z\ufffd w\ufffdv \U0001f600u \ufffd t \n s end \nhyphen-ated word"
+ODD_TEXT = "x\U0001d400 yfi z\ufffd w\ufffdv \U0001f600u \ufffd t \n s end \nhyphen\u00adated word"
 """What Docent reads from :func:`odd_characters_pdf`."""
 
 

@@ -34,7 +34,9 @@ _STOPS = ".!?…。！？"
 _OWN_MARK = re.compile("\x00(\\d+)\x01")
 """A mark of ours while the answer is put together: what the model wrote in brackets can never pass for one."""
 
-PageText = Callable[[str, int], str | None]
+PageText = Callable[[str, int], tuple[str, int] | None]
+"""Gives the text of a page (or section, where there are no pages) by path and number, and how much of the document
+stands before a section; as ``Catalog.page_text``."""
 
 
 class Cited(NamedTuple):
@@ -143,6 +145,7 @@ def _number(numbered: dict[tuple[str, int | None, Span], Citation], quote: _Quot
             length=quote.span.length,
             verified=quote.supports,
             given_by=given_by,
+            page_label=quote.source.page_label,
         )
         numbered[key] = known
     elif known.verified and not quote.supports:
@@ -169,7 +172,7 @@ class _Quotes:
 
     def __init__(self, page_text: PageText) -> None:
         self._page_text = page_text
-        self._pages: dict[tuple[str, int], tuple[str, list[Span]]] = {}
+        self._pages: dict[tuple[str, int], tuple[str, int, list[Span]]] = {}
         self._known: dict[tuple[str, int | None, int, int], list[tuple[Span, str, Claim]]] = {}
 
     def best(self, said: Claim, sources: Sequence[Hit]) -> _Quote | None:
@@ -189,19 +192,21 @@ class _Quotes:
     def _of(self, source: Hit) -> list[tuple[Span, str, Claim]]:
         key = (source.path, source.page, source.start, source.length)
         if key not in self._known:
-            text, page_sentences = self._page(source.path, source.page or 0)
+            section = source.section if source.page is None else source.page
+            text, base, page_sentences = self._page(source.path, section)
+            start = source.start - base
             # The document may have gone, or have been read anew, while the model wrote.
-            unchanged = text[source.start : source.start + source.length] == source.text
-            spans = _spans(text, page_sentences, Span(source.start, source.length)) if unchanged else []
+            unchanged = start >= 0 and text[start : start + source.length] == source.text
+            spans = _spans(text, page_sentences, Span(start, source.length)) if unchanged else []
             cut = [(span, text[span.start : span.start + span.length]) for span in spans]
-            self._known[key] = [(span, quote, claim(quote)) for span, quote in cut]
+            self._known[key] = [(Span(base + span.start, span.length), quote, claim(quote)) for span, quote in cut]
         return self._known[key]
 
-    def _page(self, path: str, page: int) -> tuple[str, list[Span]]:
-        if (path, page) not in self._pages:
-            text = self._page_text(path, page) or ""
-            self._pages[path, page] = (text, list(sentences(text)))
-        return self._pages[path, page]
+    def _page(self, path: str, section: int) -> tuple[str, int, list[Span]]:
+        if (path, section) not in self._pages:
+            text, base = self._page_text(path, section) or ("", 0)
+            self._pages[path, section] = (text, base, list(sentences(text)))
+        return self._pages[path, section]
 
 
 def _spans(text: str, page_sentences: Sequence[Span], passage: Span) -> list[Span]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from assistant_app.documents.passages import fold_space
+from assistant_app.documents.cutting import searchable
 from assistant_app.library.indexing import spoken_name
 from assistant_app.models.chat_model import ChatMessage, ChatModel
 from assistant_app.protocol.records import Hit
@@ -30,7 +30,7 @@ def in_reading_order(hits: Sequence[Hit]) -> list[Hit]:
 def messages(question: str, sources: Sequence[Hit]) -> list[ChatMessage]:
     """The prompt: source ``n`` of it is ``sources[n - 1]``. The model's own room makes marker strings harmless."""
     numbered = "\n\n".join(
-        f"[{number}] ({spoken_name(source.path)}) {fold_space(source.text)}"
+        f"[{number}] ({spoken_name(source.path)}) {searchable(' '.join((source.table_header, source.text)))}"
         for number, source in enumerate(sources, start=1)
     )
     return [

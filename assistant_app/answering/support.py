@@ -208,7 +208,8 @@ _SIDES = frozenset(side for pair in _STEMMED_OPPOSITES for side in pair)
 
 def _tokens(sentence: str) -> Iterator[_Token]:
     end = 0
-    sentence = sentence.replace("per cent", "percent")
+    # A soft hyphen only says where a line may break, or did.
+    sentence = re.sub(r"\u00ad\s*", "", sentence).replace("per cent", "percent")
     for match in _TOKEN.finditer(sentence):
         text, kind = match[0], str(match.lastgroup)
         # "a.m." behind a number is a unit, "am" elsewhere a word.

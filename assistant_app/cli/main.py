@@ -54,6 +54,8 @@ def build_parser() -> argparse.ArgumentParser:
 
     made = command("remove", _remove, "Take documents out of the library; the files stay.")
     made.add_argument("paths", nargs="+", metavar="PATH")
+    made.add_argument("--undo", action="store_true", help="put back what was removed in the last day")
+    made.add_argument("--forever", action="store_true", help="so that it cannot be put back")
 
     made = command("search", _search, "Find passages.")
     made.add_argument("question", nargs="?", metavar="QUESTION")
@@ -79,6 +81,13 @@ def build_parser() -> argparse.ArgumentParser:
 
     made = command("doctor", _doctor, "Versions, devices, offline state, integrity of the library.")
     made.add_argument("--repair", action="store_true", help="make the vectors agree with the catalogue")
+
+    made = command("backup", _backup, "Write the whole library to one file.")
+    made.add_argument("file", metavar="FILE")
+    made.add_argument("--with-documents", action="store_true", help="put the documents themselves into it too")
+
+    made = command("restore", _restore, "Put a backup in the place of the library, which is kept beside.")
+    made.add_argument("file", metavar="FILE")
     return parser
 
 
@@ -112,6 +121,8 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
             options.paths, options.question = [options.question, *options.paths], None
             return
         parser.error("give a question, or --batch FILE")
+    if options.command == "remove" and options.undo and options.forever:
+        parser.error("--undo and --forever contradict each other")
     if options.command in ("models", "adapters") and options.verb == "use" and options.name is None:
         parser.error(f"name the one to use: docent {options.command} use NAME|FILE")
 
@@ -127,7 +138,7 @@ def _open(options: argparse.Namespace) -> Service:
     from assistant_app.engine.service import Service
 
     service = Service(Paths.resolve(options.home))
-    for problem in service.settings.problems:
+    for problem in (*service.settings.problems, *service.notes):
         output.problem(problem.code, problem.details)
     return service
 
@@ -138,7 +149,6 @@ def _open(options: argparse.Namespace) -> Service:
 def _index(options: argparse.Namespace) -> int:
     progress = output.Progress()
     with _open(options) as service:
-        service.mend(progress.mending)
         documents = service.index(
             options.paths, collection=options.collection, passwords=_passwords(options), report=progress
         )
@@ -181,8 +191,38 @@ def _documents(options: argparse.Namespace) -> int:
 
 def _remove(options: argparse.Namespace) -> int:
     with _open(options) as service:
-        documents = service.remove(options.paths)
+        if options.undo:
+            documents = service.put_back(options.paths)
+        else:
+            documents = service.remove(options.paths, forever=options.forever)
     output.json_line({"documents": documents}) if options.json else output.documents(documents)
+    return DONE
+
+
+def _backup(options: argparse.Namespace) -> int:
+    progress = output.Progress()
+    with _open(options) as service:
+        written = service.back_up(options.file, with_documents=options.with_documents, report=progress)
+    progress.end()
+    path = os.path.abspath(os.path.expanduser(options.file))
+    if options.json:
+        output.json_line({"path": path, **written._asdict()})
+    else:
+        output.backed_up(path, written.size, written.documents)
+    for missing in written.left_out:
+        output.problem(Code.FILE_MISSING, {"path": missing})
+    return SOME_FAILED if written.left_out else DONE
+
+
+def _restore(options: argparse.Namespace) -> int:
+    progress = output.Progress()
+    with _open(options) as service:
+        count, kept = service.restore(options.file, report=progress)
+    progress.end()
+    if options.json:
+        output.json_line({"documents": count, "kept": str(kept)})
+    else:
+        output.restored(count, str(kept))
     return DONE
 
 
@@ -194,7 +234,8 @@ def _search(options: argparse.Namespace) -> int:
 
         def one(question: str) -> dict[str, object]:
             found = service.search(question, top=options.top, collection=options.collection)
-            return {"question": question, "hits": found.hits, "milliseconds": found.milliseconds}
+            hits = [output.hit_json(hit) for hit in found.hits]
+            return {"question": question, "hits": hits, "milliseconds": found.milliseconds}
 
         if options.batch:
             return _batch(options.batch, one)
@@ -223,9 +264,9 @@ def _ask(options: argparse.Namespace) -> int:
             return written.answer
 
         if options.batch:
-            return _batch(options.batch, lambda question: msgspec.structs.asdict(one(question)))
+            return _batch(options.batch, lambda question: output.answer_json(one(question)))
         answer = one(options.question)
-    output.json_line(answer) if options.json else output.answer(answer)
+    output.json_line(output.answer_json(answer)) if options.json else output.answer(answer)
     return DONE
 
 

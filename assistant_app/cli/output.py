@@ -9,15 +9,33 @@ from pathlib import PurePath
 import msgspec
 
 from assistant_app.errors import Detail, DocentError
-from assistant_app.protocol.messages import DocumentDone, Event, IndexProgress, ModelLoading
+from assistant_app.protocol.messages import BackupProgress, DocumentDone, Event, IndexProgress, ModelLoading, Noted
 from assistant_app.protocol.records import Adapter, Answer, Document, Hit, Model
 from assistant_app.words import sentence
+
+_WINDOW_ONLY = ("heading", "table_header", "section")
 
 
 def json_line(value: object) -> None:
     """Print ``value`` (records and plain values) as one line of JSON."""
     sys.stdout.buffer.write(msgspec.json.encode(value) + b"\n")
     sys.stdout.buffer.flush()
+
+
+def hit_json(hit: Hit) -> dict[str, object]:
+    """A hit as the contract has it, without what only the window needs."""
+    return {key: value for key, value in msgspec.structs.asdict(hit).items() if key not in _WINDOW_ONLY}
+
+
+def answer_json(given: Answer) -> dict[str, object]:
+    """An answer as the contract has it."""
+    made = msgspec.structs.asdict(given)
+    for name in ("nearest", "left_out"):
+        made[name] = [hit_json(hit) for hit in made[name]]
+    made["citations"] = [msgspec.structs.asdict(citation) for citation in given.citations]
+    for citation in made["citations"]:
+        del citation["page_label"]
+    return made
 
 
 def words(text: str = "") -> None:
@@ -51,6 +69,11 @@ class Progress:
             self._over(_indexing(event))
         elif isinstance(event, ModelLoading) and self._live:
             self._over(f"Loading {event.name} {event.fraction:.0%}")
+        elif isinstance(event, BackupProgress) and self._live:
+            self._over(f"{event.done / 1e6:.0f} of {event.total / 1e6:.0f} MB")
+        elif isinstance(event, Noted):
+            self._over("")
+            problem(event.code, event.details)
         elif isinstance(event, DocumentDone):
             self._over("")
             document = event.document
@@ -61,11 +84,6 @@ class Progress:
                 print(file=sys.stderr)
             else:
                 problem(document.reason, {"path": document.path, **document.details})
-
-    def mending(self, done: int, total: int) -> None:
-        """Passages that are embedded again."""
-        if self._live and total:
-            self._over(f"Mending the library: {done} of {total} passages")
 
     def end(self) -> None:
         """Clear the line."""
@@ -97,11 +115,28 @@ def documents(found: Sequence[Document]) -> None:
     words(f"{len(found)} documents")
 
 
+def backed_up(path: str, size: int, count: int) -> None:
+    """Where a backup is, and what it holds."""
+    words(f"{count} documents, {size / 1e6:.1f} MB: {path}")
+
+
+def restored(count: int, kept: str) -> None:
+    """What the library holds now, and where the one before it is."""
+    words(f"{count} documents restored. The library that was there is kept in {kept}")
+
+
 def hits(found: Sequence[Hit]) -> None:
     """Ranked passages with where they stand."""
     for hit in found:
-        words(f"{hit.rank}. {PurePath(hit.path).name}, page {hit.page_label}")
+        words(f"{hit.rank}. {PurePath(hit.path).name}{_place(hit.page, hit.page_label)}")
         words(f"   {' '.join(hit.text.split())}")
+
+
+def _place(page: int | None, label: str) -> str:
+    """Where in a document: the page, or the heading where its kind has no pages."""
+    if page is None:
+        return f", {label}" if label else ""
+    return f", page {label or page}"
 
 
 def answer(given: Answer) -> None:
@@ -111,7 +146,8 @@ def answer(given: Answer) -> None:
     for citation in given.citations:
         mark = "verified" if citation.verified else "not verified"
         found = "" if citation.given_by == "model" else ", found by search"
-        words(f"[{citation.number}] {PurePath(citation.path).name}, page {citation.page} ({mark}{found})")
+        place = _place(citation.page, str(citation.page or citation.page_label))
+        words(f"[{citation.number}] {PurePath(citation.path).name}{place} ({mark}{found})")
         words(f"    “{' '.join(citation.quote.split())}”")
     for unsupported in given.unsupported:
         words(f"No quote supports: {unsupported}")

@@ -6,11 +6,25 @@ beside them, so that ``text[start:start + length]`` is always what a citation sh
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from assistant_app.documents.heading_path import HeadingPath, Mark
+from assistant_app.documents.hyphens import without_breaks
 from assistant_app.documents.passages import Span, fold_space, split
-from assistant_app.documents.reader_protocol import PageText
+from assistant_app.documents.reader_protocol import PageText, Table
+from assistant_app.documents.running_lines import Running, with_running_lines
+
+HEAD_TOKENS = 60
+"""Most tokens of a table's header row. With the document's name and a passage of 120 it stays below the 256 that the
+embedding model reads."""
+LEAST_SECTION = 200
+"""Code points from one forced beginning of a passage to the next: a chapter's title stays with its first heading."""
+LONGEST_NAME = 72
+"""Code points of the document's name that are embedded; a token is at least one."""
+LONGEST_HEADER = 400
+"""Code points of a table's header row."""
 
 TokenSpans = Callable[[str], Sequence[tuple[int, int]]]
 
@@ -18,8 +32,8 @@ TokenSpans = Callable[[str], Sequence[tuple[int, int]]]
 class Piece(NamedTuple):
     """A passage: ``length`` code points of its page's text from ``start``.
 
-    ``heading`` is the path of headings above it, outermost first, joined by " › "; ``table_header`` the header row of the table
-    that it is a part of, where that row stands in another passage. Both may be "".
+    ``heading`` is the path of headings above it, outermost first, joined by " › "; ``table_header`` the header row of
+    the table that it is a part of, where that row stands in another passage. Both may be "".
     """
 
     start: int
@@ -29,11 +43,14 @@ class Piece(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """A span of a page's text that is in no passage, and why."""
+    """A span of a page's text that is in no passage, and why.
+
+    ``unreadable``: characters that the embedding model has no token for (a font without a map to letters, say).
+    """
 
     start: int
     length: int
-    why: Literal["header", "footer", "space"]
+    why: Literal["header", "footer", "space", "unreadable"]
 
 
 class CutPage(NamedTuple):
@@ -45,28 +62,120 @@ class CutPage(NamedTuple):
 
 
 def cut(pages: Iterable[PageText], token_spans: TokenSpans) -> Iterator[CutPage]:
-    """Cut the pages of one document, in order; looks a bounded number of pages ahead.
+    """Cut the pages of one document, in order; looks ``running_lines.NEIGHBOURS`` pages ahead.
 
     Args:
         pages: from a reader pool; the first one carries the outline.
         token_spans: where each token of the embedding model stands in a text, as ``Embedder.token_spans``.
     """
-    for page in pages:
-        spans: list[Span] = split(page.text, token_spans(page.text)) if page.text.strip() else []
-        yield CutPage(page, [Piece(*span) for span in spans], [])
+    headings = HeadingPath()
+    for page, running in with_running_lines(pages):
+        left_out = [Span(line.start, line.length) for line in running]
+        above = headings.path
+        marks = headings.marks(page, left_out)
+        tables = _usable(page)
+        headers = [_header_of(page.text, table, token_spans) for table in tables]
+        spans = _spans(page.text, token_spans, tables, left_out, _begins(marks))
+        starts = [mark.start for mark in marks]
+        ends = [header.end for header in headers]
+        paths = [above, *(mark.path for mark in marks)]
+        pieces = [Piece(*span, paths[bisect_right(starts, span.start)], _header(span, headers, ends)) for span in spans]
+        yield CutPage(page, pieces, _left_out(page.text, pieces, running))
+
+
+def _spans(
+    text: str, token_spans: TokenSpans, tables: Sequence[Table], left_out: Sequence[Span], begins: Sequence[int]
+) -> list[Span]:
+    if not text.strip():
+        return []
+    rows = [Span(*row) for table in tables for row in table.rows]
+    return split(text, token_spans(text), rows=rows, left_out=left_out, begins=begins)
+
+
+def _begins(marks: Sequence[Mark]) -> list[int]:
+    """Where a new passage begins: at a section's heading, so that a passage seldom belongs to two sections."""
+    begins: list[int] = []
+    for mark in marks:
+        if mark.begins and mark.start - (begins[-1] if begins else 0) >= LEAST_SECTION:
+            begins.append(mark.start)
+    return begins
+
+
+def _usable(page: PageText) -> list[Table]:
+    """The tables whose rows lie in the text, in order and without overlap: readers are not trusted."""
+    end = 0
+    usable: list[Table] = []
+    for table in page.tables:
+        begins = end
+        for start, length in table.rows:
+            if not (end <= start and 0 < length <= len(page.text) - start):
+                break
+            end = start + length
+        else:
+            if table.rows:
+                usable.append(table)
+            continue
+        end = begins
+    return usable
+
+
+class _Header(NamedTuple):
+    """A table from ``start`` to ``end``; its header row ``text`` ends at ``own`` (``start`` where it has none here)."""
+
+    start: int
+    own: int
+    end: int
+    text: str
+
+
+def _header_of(text: str, table: Table, token_spans: TokenSpans) -> _Header:
+    start, end = table.rows[0][0], sum(table.rows[-1])
+    header_rows = min(max(table.header_rows, 0), len(table.rows))
+    own = sum(table.rows[header_rows - 1]) if header_rows else start
+    header = searchable((text[start:own] if header_rows else table.header)[:LONGEST_HEADER])
+    tokens = token_spans(header)
+    return _Header(start, own, end, header if len(tokens) <= HEAD_TOKENS else header[: tokens[HEAD_TOKENS - 1][1]])
+
+
+def _header(span: Span, tables: Sequence[_Header], ends: Sequence[int]) -> str:
+    """The header row of the first table that the passage holds rows of, but not that row. ``ends``: the tables'."""
+    for place in range(bisect_right(ends, span.start), len(tables)):
+        table = tables[place]
+        if table.start >= sum(span):
+            break
+        if span.start > table.start or table.own == table.start:
+            return table.text
+    return ""
+
+
+def _left_out(text: str, pieces: Sequence[Piece], running: Sequence[Running]) -> list[LeftOut]:
+    """Everything that is in no passage, ascending."""
+    left_out = [LeftOut(*line) for line in running]
+    taken = sorted(
+        [*((piece.start, piece.length) for piece in pieces), *((line.start, line.length) for line in running)]
+    )
+    end = 0
+    for start, length in [*taken, (len(text), 0)]:
+        if start > end:
+            left_out.append(LeftOut(end, start - end, "unreadable" if text[end:start].strip() else "space"))
+        end = max(end, start + length)
+    return sorted(left_out)
 
 
 def searchable(text: str) -> str:
-    """A passage's text as it is embedded and indexed for keywords: white space folded."""
-    return fold_space(text)
+    """A passage's text as it is embedded and indexed for keywords: broken words joined, white space folded."""
+    return fold_space(without_breaks(text))
 
 
 def embedded_text(name: str, piece: Piece, text: str) -> str:
     """What is embedded for a passage. The document's name at its head raised page hits by a quarter.
 
+    The heading path is not embedded: it makes the vectors of a chapter more alike, and fewer pages were found
+    (docs/performance.md).
+
     Args:
         name: the document's name as people would say it.
         text: the passage's own text, as it stands in the page.
     """
-    heads = [part for part in (name, piece.heading, piece.table_header and searchable(piece.table_header)) if part]
+    heads = [part for part in (name[:LONGEST_NAME], piece.table_header) if part]
     return "\n".join([*heads, searchable(text)])

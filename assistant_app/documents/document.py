@@ -1,6 +1,7 @@
 """What every kind of file looks like once it is open: pages (or sections) of text, and where things stand in it.
 
-A new kind of file is one module with a class of this shape, and a line in ``opening.py``. Only used inside a reader process.
+A new kind of file is one module with a class of this shape, and a line in ``opening.py``. Only used inside a reader
+process.
 """
 
 from __future__ import annotations

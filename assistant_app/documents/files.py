@@ -1,4 +1,4 @@
-"""Which files are meant by the paths that a person gave: named ones, and those of folders that are PDFs."""
+"""Which files are meant by the paths that a person gave: named ones, and the documents of folders."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from assistant_app.documents.kinds import HEAD_BYTES, SUFFIXES, in_a_folder, suffix
 from assistant_app.errors import Code
 from assistant_app.protocol.records import Document, DocumentStatus
+
+_LOCK_FILE = "~$"
+"""How the name of a file begins that an office program puts beside a document while it is open."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +62,17 @@ def _named(path: str) -> Offered:
 
 
 def _folder(path: str) -> Iterator[Offered]:
-    """Every file below a folder, one that is no PDF as skipped; hidden ones and links to folders are left out."""
+    """Every file below a folder, one that is no document as skipped; hidden ones and links to folders are left out."""
     problems: list[OSError] = []
     offered = 0
     for folder, folders, names in os.walk(path, onerror=problems.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if name.startswith("."):
+            if name.startswith((".", _LOCK_FILE)):
                 continue
             file = _named(os.path.join(folder, name))
             offered += 1
-            if file.outcome is None and not _looks_like_pdf(file):
+            if file.outcome is None and not _looks_like_document(file):
                 yield _failed(file.path, Code.NOT_A_PDF, named=False, is_file=False, status="skipped")
             else:
                 yield Offered(file.path, file.size, named=False, is_file=file.is_file, outcome=file.outcome)
@@ -78,13 +82,13 @@ def _folder(path: str) -> Iterator[Offered]:
         yield _failed(path, Code.FOLDER_WITHOUT_DOCUMENTS, is_file=False, status="skipped")
 
 
-def _looks_like_pdf(file: Offered) -> bool:
-    if file.path.lower().endswith(".pdf"):
+def _looks_like_document(file: Offered) -> bool:
+    if suffix(file.path) in SUFFIXES:
         return True
     if not file.size:  # nothing to read, and the system's own files (/proc) can make a reader wait for ever
         return False
     try:
         with open(file.path, "rb") as stream:
-            return b"%PDF-" in stream.read(1024)
+            return in_a_folder(file.path, stream.read(HEAD_BYTES))
     except OSError:
         return True  # tried, and then named in the ledger with its reason

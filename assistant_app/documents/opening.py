@@ -1,20 +1,73 @@
-"""Decides what a file is and opens it: PDFium first, pypdf where PDFium refuses. Only used inside a reader process."""
+"""Decides what a file is and opens it. Only used inside a reader process.
+
+A PDF is opened by PDFium first, and by pypdf where PDFium refuses; every other kind by the one module for it.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
 import unicodedata
+from collections.abc import Callable
 
 import pypdfium2.raw as pdfium
 
 from assistant_app.documents.document import Document
-from assistant_app.documents.pdf import PdfiumDocument, PdfiumRefusal
+from assistant_app.documents.kinds import kind_of
+from assistant_app.documents.pdf import PdfiumRefusal
+from assistant_app.documents.scanned_pdf import ScannedPdf
 from assistant_app.errors import Code, DocentError
+from assistant_app.protocol.records import Kind
 
 MAX_PAGES = 20_000
 MAX_BYTES = 4 * 1024**3
-_HEADER_WITHIN = 1024
+
+
+def _docx(path: str) -> Document:
+    from assistant_app.documents.word_document import WordDocument
+
+    return WordDocument(path)
+
+
+def _pptx(path: str) -> Document:
+    from assistant_app.documents.slides_document import SlidesDocument
+
+    return SlidesDocument(path)
+
+
+def _epub(path: str) -> Document:
+    from assistant_app.documents.epub_document import EpubDocument
+
+    return EpubDocument(path)
+
+
+def _html(path: str) -> Document:
+    from assistant_app.documents.html_document import HtmlDocument
+
+    return HtmlDocument(path)
+
+
+def _markdown(path: str) -> Document:
+    from assistant_app.documents.markdown_document import MarkdownDocument
+
+    return MarkdownDocument(path)
+
+
+def _text(path: str) -> Document:
+    from assistant_app.documents.text_document import TextDocument
+
+    return TextDocument(path)
+
+
+_OPENERS: dict[Kind, Callable[[str], Document]] = {
+    "docx": _docx,
+    "pptx": _pptx,
+    "epub": _epub,
+    "html": _html,
+    "markdown": _markdown,
+    "text": _text,
+}
+"""Every kind but PDF. Their modules are imported when the first such file comes: a reader has to start quickly."""
 
 
 def file_stamp(path: str) -> str:
@@ -43,12 +96,23 @@ def open_document(path: str, password: str | None) -> Document:
     """Open a regular file, by its content, whatever its name says.
 
     Raises:
-        DocentError: ``file_missing``, ``file_unreadable``, ``not_a_pdf``, ``pdf_damaged``, ``pdf_without_pages``,
-            ``password_needed``, ``password_wrong``, ``encryption_unsupported`` or ``too_large``.
+        DocentError: ``file_missing``, ``file_unreadable``, ``not_a_pdf``: no document at all, ``pdf_damaged``,
+            ``document_damaged``, ``pdf_without_pages``, ``password_needed``, ``password_wrong``,
+            ``encryption_unsupported`` or ``too_large``.
     """
-    says_pdf = _says_pdf(path)
+    kind = kind_of(path)
+    opener = _OPENERS.get(kind) if kind else None
+    document = opener(path) if opener else _open_pdf(path, password, says_pdf=kind == "pdf")
+    if document.pages > MAX_PAGES:
+        document.close()
+        raise DocentError(Code.TOO_LARGE, limit=f"{MAX_PAGES:,} pages")
+    return document
+
+
+def _open_pdf(path: str, password: str | None, *, says_pdf: bool) -> Document:
+    """Files that do not even say that they are PDFs are tried too: their beginning may be what is damaged."""
     refusal = 0
-    first: PdfiumDocument | None = None
+    first: ScannedPdf | None = None
     try:
         first = _open_with_pdfium(path, password)
     except PdfiumRefusal as error:
@@ -63,32 +127,19 @@ def open_document(path: str, password: str | None) -> Document:
     if document.pages == 0:
         document.close()
         raise DocentError(Code.PDF_WITHOUT_PAGES if says_pdf else Code.NOT_A_PDF)
-    if document.pages > MAX_PAGES:
-        document.close()
-        raise DocentError(Code.TOO_LARGE, limit=f"{MAX_PAGES:,} pages")
     return document
 
 
-def _says_pdf(path: str) -> bool:
-    try:
-        with open(path, "rb") as file:
-            return b"%PDF-" in file.read(_HEADER_WITHIN)
-    except FileNotFoundError as error:
-        raise DocentError(Code.FILE_MISSING) from error
-    except OSError as error:
-        raise DocentError(Code.FILE_UNREADABLE) from error
-
-
-def _open_with_pdfium(path: str, password: str | None) -> PdfiumDocument:
+def _open_with_pdfium(path: str, password: str | None) -> ScannedPdf:
     """The first form of the password that opens the file; raises the refusal of the last one."""
     *others, last = password_forms(password)
     for form in others:
         try:
-            return PdfiumDocument(os.fsencode(path), form)
+            return ScannedPdf(os.fsencode(path), form)
         except PdfiumRefusal as refusal:
             if refusal.error != pdfium.FPDF_ERR_PASSWORD:
                 raise
-    return PdfiumDocument(os.fsencode(path), last)
+    return ScannedPdf(os.fsencode(path), last)
 
 
 def password_forms(password: str | None) -> list[bytes | None]:
@@ -106,7 +157,7 @@ def password_forms(password: str | None) -> list[bytes | None]:
 
 
 def _open_with_pypdf(
-    path: str, password: str | None, found: PdfiumDocument | None, says_pdf: bool, refusal: int
+    path: str, password: str | None, found: ScannedPdf | None, says_pdf: bool, refusal: int
 ) -> Document:
     """pypdf's document where it has pages, else what PDFium ``found``; else the error that fits both."""
     # Imported here: few files need it, and every reader process would pay for it.

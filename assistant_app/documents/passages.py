@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -49,11 +49,24 @@ def fold_space(text: str) -> str:
     return _SPACE.sub(" ", text).strip()
 
 
-def sentences(text: str) -> Iterator[Span]:
-    """The sentences (and list items) of ``text``, in order, without white space at their ends."""
+def sentences(text: str, rows: Sequence[Span] = (), borders: Sequence[int] = ()) -> Iterator[Span]:
+    """The sentences (and list items) of ``text``, in order, without white space at their ends.
+
+    Args:
+        text: the page's text.
+        rows: spans that are a piece each, whatever they hold: a table's rows. Ascending, without overlap.
+        borders: offsets that no piece reaches over. Ascending.
+    """
     ends = [match.end() for match in _SENTENCE_END.finditer(text) if not _is_inside(text, match)]
+    sides = [side for row in rows for side in (row.start, sum(row))]
     start = 0
-    for end in heapq.merge(ends, _heading_ends(text), [len(text)]):
+    ahead = iter(rows)
+    row = next(ahead, None)
+    for end in heapq.merge(ends, _heading_ends(text), sides, borders, [len(text)]):
+        while row is not None and sum(row) <= start:
+            row = next(ahead, None)
+        if row is not None and row.start < end < sum(row):
+            continue
         yield from trimmed(text, start, end)
         start = end
 
@@ -95,7 +108,16 @@ def trimmed(text: str, start: int, end: int) -> Iterator[Span]:
         yield Span(start + len(piece) - len(piece.lstrip()), len(stripped))
 
 
-def split(text: str, tokens: Sequence[tuple[int, int]], size: int = TOKENS, overlap: int = OVERLAP) -> list[Span]:
+def split(
+    text: str,
+    tokens: Sequence[tuple[int, int]],
+    size: int = TOKENS,
+    overlap: int = OVERLAP,
+    *,
+    rows: Sequence[Span] = (),
+    left_out: Sequence[Span] = (),
+    begins: Sequence[int] = (),
+) -> list[Span]:
     """Cut a page's text into passages.
 
     Args:
@@ -103,12 +125,34 @@ def split(text: str, tokens: Sequence[tuple[int, int]], size: int = TOKENS, over
         tokens: where each token of the embedding model stands in ``text``: ``(start, end)`` in code points, ascending.
         size: most tokens of a passage.
         overlap: most tokens repeated from the passage before.
+        rows: a table's rows, each kept whole unless longer than ``size``. Ascending, without overlap, as the rest.
+        left_out: what is in no passage; no passage reaches over it.
+        begins: offsets where a new passage begins (a heading).
 
     Returns:
         Spans without white space at their ends; none where the page has no token.
     """
-    pieces = list(_pieces(text, tokens, size))
+    sides = [side for span in left_out for side in (span.start, sum(span))]
+    borders = sorted({*sides, *begins})
     spans: list[Span] = []
+    stretch: list[tuple[Span, int]] = []
+    number = out = 0
+    for piece in _pieces(text, tokens, size, rows, borders):
+        start = piece[0].start
+        while out < len(left_out) and sum(left_out[out]) <= start:
+            out += 1
+        if out < len(left_out) and left_out[out].start <= start:
+            continue
+        passed = bisect_right(borders, start)
+        if passed != number:
+            spans += _packed(stretch, size, overlap)
+            stretch, number = [], passed
+        stretch.append(piece)
+    return [*spans, *_packed(stretch, size, overlap)]
+
+
+def _packed(pieces: Sequence[tuple[Span, int]], size: int, overlap: int) -> Iterator[Span]:
+    """As many pieces in each passage as fit, the last ones of it once more at the next one's head."""
     first = 0
     while first < len(pieces):
         last = first
@@ -117,7 +161,7 @@ def split(text: str, tokens: Sequence[tuple[int, int]], size: int = TOKENS, over
             last += 1
             total += pieces[last][1]
         begin, end = pieces[first][0].start, sum(pieces[last][0])
-        spans.append(Span(begin, end - begin))
+        yield Span(begin, end - begin)
         following = last + 1
         if following >= len(pieces):
             break
@@ -127,16 +171,17 @@ def split(text: str, tokens: Sequence[tuple[int, int]], size: int = TOKENS, over
             following -= 1
             room -= pieces[following][1]
         first = following
-    return spans
 
 
-def _pieces(text: str, tokens: Sequence[tuple[int, int]], size: int) -> Iterator[tuple[Span, int]]:
-    """Sentences with their weight in tokens; one that is longer than ``size`` is cut at token borders.
+def _pieces(
+    text: str, tokens: Sequence[tuple[int, int]], size: int, rows: Sequence[Span], borders: Sequence[int]
+) -> Iterator[tuple[Span, int]]:
+    """Sentences and rows with their weight in tokens; one that is longer than ``size`` is cut at token borders.
 
     The pieces of a sentence run from its first character to its last: nothing between two tokens is lost.
     """
     starts = [start for start, _ in tokens]
-    for begin, length in sentences(text):
+    for begin, length in sentences(text, rows, borders):
         end = begin + length
         while begin < end:
             first, last = bisect_left(starts, begin), bisect_left(starts, end)

@@ -15,22 +15,30 @@ import math
 import re
 import struct
 import zlib
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 
 import pypdfium2.raw as pdfium
 
 from assistant_app.documents.document import Content
 from assistant_app.documents.geometry import Frame, Glyph, box, joined, line_boxes, on_one_line
+from assistant_app.documents.headings import HeadingFinder
+from assistant_app.documents.lines import TypePage
+from assistant_app.documents.outline import pdfium_outline
 from assistant_app.documents.page_text import clean, utf16_offset
 from assistant_app.documents.reader_protocol import OutlineEntry
+from assistant_app.documents.tables import TableHeaders, find_tables
 from assistant_app.errors import Code, DocentError
 from assistant_app.protocol.records import Box, Kind, PageSize, Word
 
 MAX_PIXELS_EACH_WAY = 6_000
 MAX_PNG_BYTES = 32 * 1024 * 1024
 MAX_PAGE_CHARACTERS = 2_000_000
+MAX_TYPE_CHARACTERS = 100_000
+"""Of a page that holds more only the text is read: it is a machine's list, and measuring its type takes long."""
 A4 = (595.0, 842.0)
 LARGEST_SIDE = 200_000.0
 """Points. A page that claims to be larger, or has no size at all, is shown as A4."""
@@ -39,6 +47,7 @@ _FRAME_SPAN = 1_000
 _FRAME_PIXELS = 1_000_000
 _PNG_LEVEL = 1
 _DIRECTION_SAMPLE = 32
+_TWO_UNITS = re.compile("[\U00010000-\U0010ffff]")
 
 
 class PdfiumRefusal(Exception):
@@ -68,6 +77,8 @@ class PdfiumDocument:
         self.pages: int = max(0, pdfium.FPDF_GetPageCount(self._document))
         self._form: object = None
         self._form_calls: object = None
+        self._headings = HeadingFinder()
+        self._table_headers = TableHeaders()
 
     def close(self) -> None:
         if self._form:
@@ -95,13 +106,25 @@ class PdfiumDocument:
         width, height = usable_size(size.width, size.height) if found else A4
         return PageSize(width=width, height=height, label=self.label(page))
 
+    @cached_property
+    def _outline(self) -> list[OutlineEntry]:
+        return pdfium_outline(self._document, self.pages)
+
     def outline(self) -> list[OutlineEntry]:
-        """The bookmarks."""
-        return []
+        """The bookmarks that lead to a page."""
+        return list(self._outline)
 
     def content(self, page: int) -> Content:
-        """The page's text with its headings and tables. Raises as :meth:`text` does."""
-        return Content(self.text(page))
+        """The page's text, its tables, and where there are no bookmarks its headings. Raises as :meth:`text` does."""
+        with self._text_page(page) as (_, text_page):
+            text = _text(text_page)
+            if len(text) > MAX_TYPE_CHARACTERS:
+                return Content(text)
+            page_type = TypePage(text_page, text, _index_of(text_page, text))
+            tables = find_tables(text, page_type)
+            inside = [(table.rows[0][0], sum(table.rows[-1])) for table in tables]
+            headings = [] if self._outline else self._headings.find(text, page_type, inside)
+            return Content(text, headings, self._table_headers.tables(page, text, tables))
 
     def text(self, page: int) -> str:
         """The page's text; lines end with a space and a line feed.
@@ -254,6 +277,15 @@ def _text(text_page: object) -> str:
         return bool(index >= 0 and pdfium.FPDFText_IsHyphen(text_page, index) == 1)
 
     return clean(raw, is_hyphen)
+
+
+def _index_of(text_page: object, text: str) -> Callable[[int], int]:
+    """From an offset in the page's text to PDFium's index. Where the counts agree, the two are taken for the same: it
+    spares a call a character, and to be off by one means nothing to a line's place and size."""
+    if pdfium.FPDFText_CountChars(text_page) == len(text):
+        return int
+    far = [match.start() for match in _TWO_UNITS.finditer(text)]
+    return lambda offset: int(pdfium.FPDFText_GetCharIndexFromTextIndex(text_page, offset + bisect_left(far, offset)))
 
 
 class _Pen:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import logging
+import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
 
 import pypdf
 import pypdf.errors
+from pypdf.generic import ArrayObject, Destination, DictionaryObject, IndirectObject
 
 from assistant_app.documents.document import Content
+from assistant_app.documents.outline import DEEPEST, MOST_ENTRIES, MOST_SECONDS, usable_title
 from assistant_app.documents.page_text import clean
 from assistant_app.documents.pdf import A4, MAX_PAGE_CHARACTERS, usable_size
 from assistant_app.documents.reader_protocol import OutlineEntry
@@ -70,8 +75,56 @@ class PypdfDocument:
         return PageSize(width=width, height=height, label=self.label(page))
 
     def outline(self) -> list[OutlineEntry]:
-        """The bookmarks."""
-        return []
+        """The bookmarks that lead to a page; as many of them as can be read."""
+        entries: list[OutlineEntry] = []
+        try:
+            for entry in self._bookmarks():
+                entries.append(entry)
+        except MemoryError:
+            raise
+        except Exception:  # As above; and the text is good without bookmarks, or with some of them.
+            return entries
+        return entries
+
+    def _bookmarks(self) -> Iterator[OutlineEntry]:
+        """Not by pypdf's own ``outline``: it has no bound, and fails as a whole where one bookmark is damaged."""
+        references = (page.indirect_reference for page in self._reader.pages)
+        pages = {reference.idnum: number for number, reference in enumerate(references, start=1) if reference}
+        waiting = [(_raw(_held(self._reader.root_object, "/Outlines"), "/First"), 1)]
+        met: set[int] = set()
+        until = time.monotonic() + MOST_SECONDS
+        while waiting and len(met) < MOST_ENTRIES and time.monotonic() < until:
+            reference, level = waiting.pop()
+            if not isinstance(reference, IndirectObject) or reference.idnum in met:
+                continue
+            met.add(reference.idnum)
+            bookmark = reference.get_object()
+            if not isinstance(bookmark, DictionaryObject):
+                continue
+            waiting.append((_raw(bookmark, "/Next"), level))
+            if level < DEEPEST:
+                waiting.append((_raw(bookmark, "/First"), level + 1))
+            title = usable_title(str(_held(bookmark, "/Title") or ""))
+            page = pages.get(self._target(bookmark))
+            if title and page is not None:
+                yield OutlineEntry(title=title, level=level, page=page)
+
+    def _target(self, bookmark: DictionaryObject) -> int:
+        """The object number of the page that a bookmark leads to; 0 where it leads to none."""
+        action = _held(bookmark, "/A")
+        place = _held(bookmark, "/Dest")
+        if place is None and _held(action, "/S") == "/GoTo":
+            place = _held(action, "/D")
+        if isinstance(place, str):
+            named = self._named.get(place)
+            target = None if named is None else named.raw_get("/Page")
+        else:
+            target = place[0] if isinstance(place, ArrayObject) and place else None
+        return target.idnum if isinstance(target, IndirectObject) else 0
+
+    @cached_property
+    def _named(self) -> dict[str, Destination]:
+        return self._reader.named_destinations
 
     def content(self, page: int) -> Content:
         """The page's text. Raises as :meth:`text` does."""
@@ -114,3 +167,14 @@ class PypdfDocument:
             raise
         except Exception as error:  # As above.
             raise DocentError(Code.PDF_DAMAGED, page=page) from error
+
+
+def _raw(dictionary: Any, key: str) -> Any:
+    """The entry itself and not what it refers to; ``None`` where there is none."""
+    return dictionary.raw_get(key) if isinstance(dictionary, DictionaryObject) and key in dictionary else None
+
+
+def _held(dictionary: Any, key: str) -> Any:
+    """What the entry holds or refers to."""
+    entry = _raw(dictionary, key)
+    return entry.get_object() if isinstance(entry, IndirectObject) else entry

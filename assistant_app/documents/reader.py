@@ -15,11 +15,13 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO, NoReturn
 
+from assistant_app.documents import ocr
 from assistant_app.documents import reader_protocol as protocol
 from assistant_app.documents.document import Content, Document
 from assistant_app.documents.opening import file_stamp, open_document
 from assistant_app.documents.page_text import search_pattern
-from assistant_app.documents.reader_protocol import PageText
+from assistant_app.documents.reader_protocol import OcrState, PageText
+from assistant_app.documents.scanned_pdf import ScannedPdf
 from assistant_app.errors import Code, DocentError
 from assistant_app.protocol.records import Match
 
@@ -40,6 +42,7 @@ class Reader:
     def __init__(self) -> None:
         self._document: Document | None = None
         self._key: tuple[str, str | None, str] | None = None
+        self._recogniser: ocr.Recogniser | None = None
 
     def answers(self, request: protocol.AnyRequest) -> Iterator[protocol.Answer]:
         """The answers to ``request``; a failure is a :class:`Refused`."""
@@ -84,14 +87,55 @@ class Reader:
         )
         characters = 0
         for page in range(request.first, document.pages + 1):
-            answer = _page_text(document, page)
-            characters += len(answer.text)
-            if characters > MAX_TEXT_CHARACTERS:
-                raise DocentError(Code.TOO_LARGE, limit=f"{MAX_TEXT_CHARACTERS:,} characters")
-            _check_unchanged(request.path, stamp)
-            yield answer
+            for answer in self._page(document, page, request.ocr):
+                if isinstance(answer, PageText):
+                    characters += len(answer.text)
+                    _check_unchanged(request.path, stamp)
+                if characters > MAX_TEXT_CHARACTERS:
+                    raise DocentError(Code.TOO_LARGE, limit=f"{MAX_TEXT_CHARACTERS:,} characters")
+                yield answer
         self._close()
         yield protocol.ReadDone()
+
+    def _page(self, document: Document, page: int, wanted: bool) -> Iterator[protocol.Recognising | PageText]:
+        content, failure = Content(""), ""
+        state: OcrState = ""
+        try:
+            content = document.content(page)
+            state = _ocr_state(document, page, content.text, wanted)
+        except DocentError as error:
+            failure = error.code.value
+        except MemoryError:
+            failure = Code.READER_MEMORY.value
+        if state == "used" and isinstance(document, ScannedPdf):
+            yield protocol.Recognising(page=page)
+            content, failure = self._recognised(document, page, content)
+        yield PageText(
+            page=page,
+            label=document.label(page),
+            text=content.text,
+            pages=document.pages,
+            error=failure or None,
+            headings=list(content.headings),
+            tables=list(content.tables),
+            words=None if content.words is None else list(content.words),
+            ocr="" if failure else state,
+        )
+
+    def _recognised(self, document: ScannedPdf, page: int, content: Content) -> tuple[Content, str]:
+        """The recognised content, or the page's own ``content`` where that holds more; and the code of a failure."""
+        try:
+            if self._recogniser is None:
+                self._recogniser = ocr.Recogniser()
+            _, _, png = document.draw(page, ocr.pixels_across(document.size(page)))
+            text, words = self._recogniser.read(png)
+        except DocentError as error:
+            return content, "" if content.text.strip() else error.code.value
+        except MemoryError:
+            return content, "" if content.text.strip() else Code.READER_MEMORY.value
+        except Exception:  # A neural network and its libraries, given a picture that may be anything.
+            return content, "" if content.text.strip() else Code.READER_CRASHED.value
+        return (content if len(text) < len(content.text.strip()) else Content(text, words=words)), ""
 
     def _open(self, request: protocol.AnyRequest) -> Document:
         key = (request.path, request.password, file_stamp(request.path))
@@ -107,24 +151,15 @@ class Reader:
             document.close()
 
 
-def _page_text(document: Document, page: int) -> PageText:
-    content, failure = Content(""), None
-    try:
-        content = document.content(page)
-    except DocentError as error:
-        failure = error.code.value
-    except MemoryError:
-        failure = Code.READER_MEMORY.value
-    return PageText(
-        page=page,
-        label=document.label(page),
-        text=content.text,
-        pages=document.pages,
-        error=failure,
-        headings=list(content.headings),
-        tables=list(content.tables),
-        words=None if content.words is None else list(content.words),
-    )
+def _ocr_state(document: Document, page: int, text: str, wanted: bool) -> OcrState:
+    """What text recognition has to do with this page; ``used`` where it is to be read so."""
+    if not isinstance(document, ScannedPdf) or not document.is_picture(page, text):
+        return ""
+    if wanted and ocr.is_installed():
+        return "used"
+    if text.strip():
+        return ""
+    return "missing" if wanted else "off"
 
 
 def _check_unchanged(path: str, stamp: str) -> None:
@@ -160,8 +195,13 @@ def _find(document: Document, request: protocol.Find) -> protocol.Found:
 # ------------------------------------------------------------------ the process
 
 
-def _limit(memory_bytes: int) -> None:
+BACKGROUND_NICENESS = 10
+
+
+def _limit(memory_bytes: int, background: bool) -> None:
     """No more address space than ``memory_bytes``, no core dump, and not a byte written to any file."""
+    if background and hasattr(os, "nice"):
+        os.nice(BACKGROUND_NICENESS)
     if resource is None:
         return
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -200,7 +240,7 @@ def _serve(lines: queue.SimpleQueue[bytes], answers: BinaryIO) -> NoReturn:
     while True:
         request = protocol.decode_request(lines.get())
         if isinstance(request, protocol.Limits):
-            _limit(request.memory_bytes)
+            _limit(request.memory_bytes, request.background)
             replies: Iterator[protocol.Answer] = iter([protocol.Hello()])
         else:
             replies = reader.answers(request)

@@ -1,12 +1,13 @@
 """The readers of an engine: one process for indexing and one for viewing, replaced when they die or must be killed.
 
-This is the only door to a PDF. Every failure is a ``DocentError`` whose details name the path.
+This is the only door to a document's content. Every failure is a ``DocentError`` whose details name the path.
 """
 
 from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -24,6 +25,9 @@ __all__ = ["PageText", "ReaderPool"]
 
 MEMORY_BYTES = 2 * 1024**3
 PAGE_SECONDS = 20.0
+RECOGNITION_SECONDS = 60.0
+FILE_SECONDS = 30 * 60.0
+FILE_RECOGNITION_SECONDS = 12 * 3600.0
 MAX_KILLS = 3
 MAX_MATCHES = 5_000
 FILES_PER_READER = 200
@@ -40,20 +44,32 @@ def _never() -> bool:
 
 
 class ReaderPool:
-    """Reads, draws and searches PDFs in limited processes. Thread-safe.
+    """Reads, draws and searches documents in limited processes. Thread-safe.
 
     Indexing (:meth:`read`) and viewing (everything else) do not wait for each other.
     """
 
-    def __init__(self, *, memory_bytes: int = MEMORY_BYTES, page_seconds: float = PAGE_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        memory_bytes: int = MEMORY_BYTES,
+        page_seconds: float = PAGE_SECONDS,
+        recognition_seconds: float = RECOGNITION_SECONDS,
+        file_seconds: float = FILE_SECONDS,
+    ) -> None:
         """No process is started yet.
 
         Args:
             memory_bytes: address space a reader may have (not on Windows).
             page_seconds: how long a reader may take for opening a file, and then for each page.
+            recognition_seconds: how long it may take for a page that is read by text recognition (OCR).
+            file_seconds: how long a caller may wait for all pages of a file together; text recognition, which honest
+                files of many pages need for hours, has :data:`FILE_RECOGNITION_SECONDS` beside it.
         """
         self._memory_bytes = memory_bytes
         self._page_seconds = page_seconds
+        self._recognition_seconds = recognition_seconds
+        self._file_seconds = file_seconds
         self._lock = threading.Lock()
         self._viewing_lock = threading.Lock()
         self._viewer: ReaderProcess | None = None
@@ -71,7 +87,7 @@ class ReaderPool:
 
     # ------------------------------------------------------------ indexing
 
-    def read(self, path: str, password: str | None = None, *, ocr: bool = True) -> Iterator[PageText]:
+    def read(self, path: str, password: str | None = None, *, ocr: bool = True) -> Generator[PageText, None, None]:
         """The text of every page, in order; the reader runs ahead of the caller. The first page carries the outline.
 
         A page that kills its reader, or is killed at its deadline, is yielded with its ``error``. Closing the iterator
@@ -79,14 +95,16 @@ class ReaderPool:
 
         Raises:
             DocentError: for the whole file, also after the first pages: what is wrong with it, or ``reader_timeout``,
-                ``reader_memory`` or ``reader_crashed`` where :data:`MAX_KILLS` of its pages ended a reader.
+                ``reader_memory`` or ``reader_crashed`` where :data:`MAX_KILLS` of its pages ended a reader;
+                ``reader_timeout`` also where the file as a whole takes too long.
         """
+        budget = _Budget(self._file_seconds, FILE_RECOGNITION_SECONDS)
         with _naming(path):
             first, total, stamp = 1, 0, ""
             started = protocol.ReadStarted(pages=0, stamp="")
             for kills in range(1, MAX_KILLS + 1):
                 try:
-                    with contextlib.closing(self._read_from(path, password, first, ocr)) as answers:
+                    with contextlib.closing(self._read_from(path, password, first, ocr, budget)) as answers:
                         for answer in answers:
                             if isinstance(answer, PageText):
                                 first = answer.page + 1
@@ -98,6 +116,7 @@ class ReaderPool:
                                 started = answer if first == 1 else started
                     return
                 except DocentError as error:
+                    budget.check()
                     if error.code not in _FATAL or not total or kills == MAX_KILLS:
                         raise
                     lost = PageText(page=first, label=str(first), text="", pages=total, error=error.code.value)
@@ -107,13 +126,18 @@ class ReaderPool:
                         return
 
     def _read_from(
-        self, path: str, password: str | None, first: int, ocr: bool
+        self, path: str, password: str | None, first: int, ocr: bool, budget: _Budget
     ) -> Generator[protocol.ReadStarted | PageText, None, None]:
         reader = self._take_indexer()
         well_behaved = False
         try:
             reader.send(protocol.Read(path=path, password=password, first=first, ocr=ocr))
-            while isinstance(answer := reader.answer(self._page_seconds), protocol.ReadStarted | PageText):
+            while True:
+                answer = budget.answer(reader, self._page_seconds)
+                if isinstance(answer, protocol.Recognising):
+                    answer = budget.answer(reader, self._recognition_seconds, recognising=True)
+                if not isinstance(answer, protocol.ReadStarted | PageText):
+                    break
                 yield answer
             well_behaved = isinstance(answer, protocol.ReadDone)
             if not well_behaved:
@@ -130,7 +154,7 @@ class ReaderPool:
         if reader is not None and not reader.is_alive:
             self._discard(reader)
             reader = None
-        return reader or self._start()
+        return reader or self._start(background=True)
 
     def _put_back(self, reader: ReaderProcess, well_behaved: bool) -> None:
         with self._lock:
@@ -229,8 +253,8 @@ class ReaderPool:
         for reader in readers:
             reader.kill()
 
-    def _start(self) -> ReaderProcess:
-        reader = ReaderProcess(self._memory_bytes)
+    def _start(self, *, background: bool = False) -> ReaderProcess:
+        reader = ReaderProcess(self._memory_bytes, background=background)
         with self._lock:
             if not self._closed:
                 self._running.add(reader)
@@ -242,6 +266,29 @@ class ReaderPool:
         with self._lock:
             self._running.discard(reader)
         reader.kill()
+
+
+class _Budget:
+    """How long a caller may wait for a file. While the caller does not wait (a pause, say), no time is counted."""
+
+    def __init__(self, seconds: float, recognition_seconds: float) -> None:
+        self._limits = {False: seconds, True: recognition_seconds}
+        self._spent = {False: 0.0, True: 0.0}
+
+    def answer(self, reader: ReaderProcess, seconds: float, *, recognising: bool = False) -> protocol.Answer:
+        """As ``ReaderProcess.answer``; not longer than what is left for the file."""
+        left = self._limits[recognising] - self._spent[recognising]
+        began = time.monotonic()
+        try:
+            return reader.answer(max(0.0, min(seconds, left)))
+        finally:
+            self._spent[recognising] += time.monotonic() - began
+
+    def check(self) -> None:
+        """Raises ``reader_timeout`` when no time is left."""
+        for kind, limit in self._limits.items():
+            if self._spent[kind] >= limit:
+                raise DocentError(Code.READER_TIMEOUT, seconds=round(limit, 1))
 
 
 def _with_start(page: PageText, started: protocol.ReadStarted) -> PageText:

@@ -28,10 +28,14 @@ _ANSWERS_AHEAD = 256
 
 
 class ReaderProcess:
-    """A child process that reads PDFs. Used by one thread at a time."""
+    """A child process that reads documents. Used by one thread at a time."""
 
-    def __init__(self, memory_bytes: int) -> None:
+    def __init__(self, memory_bytes: int, *, background: bool = False) -> None:
         """Start the process and wait until its limits hold.
+
+        Args:
+            memory_bytes: as in :class:`protocol.Limits`.
+            background: it gets the processor when nobody else wants it (on POSIX systems and Windows).
 
         Raises:
             DocentError: ``reader_crashed`` or ``reader_timeout``: it does not start at all.
@@ -46,12 +50,12 @@ class ReaderProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=_environment(),
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            creationflags=_windows_flags(background),
         )
         self._drain = threading.Thread(target=self._drain_answers, name="reader-answers", daemon=True)
         self._drain.start()
         try:
-            self.send(protocol.Limits(memory_bytes=memory_bytes))
+            self.send(protocol.Limits(memory_bytes=memory_bytes, background=background))
             self.answer(START_SECONDS)
         except BaseException:
             self.kill()
@@ -154,7 +158,21 @@ def reader_command() -> list[str]:
     return [sys.executable, "-P", "-m", "assistant_app.documents.reader"]
 
 
+def _windows_flags(background: bool) -> int:
+    """No console window; 0 on other systems, which do not know these flags."""
+    priority = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0) if background else 0
+    return getattr(subprocess, "CREATE_NO_WINDOW", 0) | priority
+
+
 def _environment() -> dict[str, str]:
-    """This process's environment, with the folder of this very package: the reader takes no module from elsewhere."""
+    """This process's environment, with the folder of this very package: the reader takes no module from elsewhere.
+
+    onnxruntime (text recognition) reports to its maker unless its variable says no before it is loaded.
+    """
     folders = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders)), "PYTHONUTF8": "1"}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, folders)),
+        "PYTHONUTF8": "1",
+        "ORT_DISABLE_TELEMETRY": "1",
+    }

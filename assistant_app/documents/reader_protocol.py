@@ -2,10 +2,13 @@
 
 A reader is started with :class:`Limits`, says :class:`Hello`, and then answers one request at a time. Every request
 but :class:`Read` has exactly one answer; :class:`Read` is answered by :class:`ReadStarted`, one :class:`PageText` a
-page and :class:`ReadDone`, all written without waiting. :class:`Refused` ends any request.
+page (with :class:`Recognising` before it where that takes longer) and :class:`ReadDone`, all written without waiting.
+:class:`Refused` ends any request.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import msgspec
 
@@ -19,6 +22,9 @@ MEMORY_STATUS = 77
 """The exit status of a reader that ran out of memory and could not say so."""
 
 
+OcrState = Literal["", "used", "missing", "off"]
+
+
 class Line(msgspec.Struct, kw_only=True, tag_field="type"):
     """Base of everything that crosses the pipe."""
 
@@ -27,9 +33,10 @@ class Line(msgspec.Struct, kw_only=True, tag_field="type"):
 
 
 class Limits(Line, kw_only=True, tag="limits"):
-    """The first line: ``memory_bytes`` of address space, 0 for no limit."""
+    """The first line: ``memory_bytes`` of address space, 0 for no limit; ``background``: everything else goes first."""
 
     memory_bytes: int
+    background: bool = False
 
 
 class Request(Line, kw_only=True):
@@ -97,10 +104,14 @@ class OutlineEntry(msgspec.Struct, kw_only=True):
 
 
 class Table(msgspec.Struct, kw_only=True):
-    """A table in a page's text: its rows as ``(start, length)``, the first ``header_rows`` of them its header."""
+    """A table in a page's text: its rows as ``(start, length)``, the first ``header_rows`` of them its header.
+
+    ``header`` is the text of the header row where that stands in an earlier section, whose table goes on here; else "".
+    """
 
     rows: list[tuple[int, int]]
     header_rows: int = 0
+    header: str = ""
 
 
 class ReadStarted(Line, kw_only=True, tag="read_started"):
@@ -116,6 +127,12 @@ class ReadStarted(Line, kw_only=True, tag="read_started"):
     outline: list[OutlineEntry] = []
 
 
+class Recognising(Line, kw_only=True, tag="recognising"):
+    """Text recognition (OCR) of a page begins; its :class:`PageText` may take longer than that of others."""
+
+    page: int
+
+
 class PageText(Line, kw_only=True, tag="page_text"):
     """The text of one page.
 
@@ -129,6 +146,9 @@ class PageText(Line, kw_only=True, tag="page_text"):
         tables: the tables in ``text``, in order, without overlap.
         words: where each word stands on the page, if its text was recognised (OCR); null where the reader itself can
             tell the positions, or nobody can.
+        ocr: ``used`` where the page is a picture and text recognition read it (or found nothing to read); where there
+            is no text but something is drawn, ``missing``: recognition is not installed, or ``off``: it was not
+            wanted. "" for pages with text, for blank ones, and where ``error`` is set.
         kind, paged, outline: as in :class:`ReadStarted`, put in by the reader pool; the outline only on page 1.
     """
 
@@ -140,6 +160,7 @@ class PageText(Line, kw_only=True, tag="page_text"):
     headings: list[Heading] = []
     tables: list[Table] = []
     words: list[Word] | None = None
+    ocr: OcrState = ""
     kind: Kind = "pdf"
     paged: bool = True
     outline: list[OutlineEntry] = []
@@ -188,7 +209,9 @@ class Refused(Line, kw_only=True, tag="refused"):
     details: dict[str, Detail] = {}
 
 
-Answer = Hello | ReadStarted | PageText | ReadDone | Opened | Drawn | Located | WordsListed | Found | Refused
+Answer = (
+    Hello | ReadStarted | Recognising | PageText | ReadDone | Opened | Drawn | Located | WordsListed | Found | Refused
+)
 
 _encoder = msgspec.json.Encoder()
 _requests: msgspec.json.Decoder[Limits | AnyRequest] = msgspec.json.Decoder(Limits | AnyRequest)

@@ -13,7 +13,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -26,13 +26,15 @@ from assistant_app.protocol import messages, wire
 
 LANES: dict[type[messages.Message], str] = {
     messages.IndexDocuments: "library",
-    messages.RemoveDocuments: "library",
+    messages.BackUp: "library",
+    messages.RestoreBackup: "library",
     messages.Ask: "answer",
     messages.OpenDocument: "view",
     messages.DrawPage: "view",
     messages.LocateText: "view",
     messages.ReadPage: "view",
     messages.FindText: "find",
+    messages.ReadPreview: "find",
 }
 """Everything else is quick and shares the lane "desk"."""
 
@@ -46,6 +48,10 @@ class _Cancelled(threading.Event):
     """Set when a job is to stop."""
 
 
+Errand = Callable[[Callable[[messages.Event], None], Callable[[], bool]], None]
+"""Work that nobody asked for: gets where its events go, and what says that it is to stop."""
+
+
 class Server:
     """Answers requests with a :class:`Service`."""
 
@@ -54,7 +60,8 @@ class Server:
         self._write = write
         self._writing = threading.Lock()
         self._jobs: dict[int, _Cancelled] = {}
-        self._lanes: dict[str, queue.SimpleQueue[messages.Request]] = {}
+        self._lanes: dict[str, queue.SimpleQueue[messages.Request | Errand]] = {}
+        self._ending = _Cancelled()
 
     def send(self, event: messages.Event) -> None:
         """Write one event. Called from every lane."""
@@ -75,20 +82,51 @@ class Server:
                 job.set()
             return
         self._jobs[request.job] = _Cancelled()
-        lane = LANES.get(type(request), "desk")
-        if lane not in self._lanes:
-            self._lanes[lane] = queue.SimpleQueue()
-            threading.Thread(target=self._work, args=(self._lanes[lane],), name=lane, daemon=True).start()
-        self._lanes[lane].put(request)
+        self._lane(LANES.get(type(request), "desk")).put(request)
+
+    def _lane(self, name: str) -> queue.SimpleQueue[messages.Request | Errand]:
+        if name not in self._lanes:
+            self._lanes[name] = queue.SimpleQueue()
+            threading.Thread(target=self._work, args=(self._lanes[name],), name=name, daemon=True).start()
+        return self._lanes[name]
+
+    def run(self, errand: Errand) -> None:
+        """Do ``errand`` in the lane of the library, after what waits there; its events have job 0."""
+        self._lane("library").put(errand)
+
+    def follow_library(self) -> None:
+        """Go on with what an earlier engine left, then follow the watched folders."""
+        service = self._service
+        if service.worklist.pending():
+            self.run(lambda report, cancelled: self._resume(report, cancelled))
+        for folder in service.worklist.watched():
+            self._follow(folder.path, None)
+        service.start_watching(self._follow)
+
+    def _resume(self, report: Callable[[messages.Event], None], cancelled: Callable[[], bool]) -> None:
+        documents = self._service.resume(report, cancelled)
+        report(messages.Indexed(documents=documents, seconds=0.0))
+
+    def _follow(self, path: str, changes: Sequence[str] | None) -> None:
+        def errand(report: Callable[[messages.Event], None], cancelled: Callable[[], bool]) -> None:
+            self._service.follow(path, changes, report, cancelled)
+            report(messages.Indexed(documents=[], seconds=0.0))
+            report(messages.LibraryChanged())
+
+        self.run(errand)
 
     def cancel_all(self) -> None:
         """Ask every job to stop."""
+        self._ending.set()
         for job in list(self._jobs.values()):
             job.set()
 
-    def _work(self, requests: queue.SimpleQueue[messages.Request]) -> None:
+    def _work(self, requests: queue.SimpleQueue[messages.Request | Errand]) -> None:
         while True:
             request = requests.get()
+            if not isinstance(request, messages.Message):
+                self._do_errand(request)
+                continue
             job = self._jobs[request.job]
             try:
                 if job.is_set():
@@ -103,6 +141,17 @@ class Server:
             del self._jobs[request.job]
             self.send(msgspec.structs.replace(event, job=request.job))
 
+    def _do_errand(self, errand: Errand) -> None:
+        try:
+            errand(self.send, self._ending.is_set)
+        except DocentError as problem:
+            if problem.code is not Code.CANCELLED:
+                self.send(messages.Noted(code=problem.code, details=problem.details))
+            self.send(messages.Indexed(documents=[], seconds=0.0))
+        except Exception:  # as for jobs
+            log.exception("an errand failed")
+            self.send(messages.Indexed(documents=[], seconds=0.0))
+
     def _do(self, request: messages.Request, cancelled: Callable[[], bool]) -> messages.Event:
         service = self._service
 
@@ -110,12 +159,43 @@ class Server:
             self.send(msgspec.structs.replace(event, job=request.job))
 
         match request:
-            case messages.ListDocuments():
-                return messages.Documents(documents=service.documents())
-            case messages.IndexDocuments(paths=paths, collection=collection, passwords=passwords):
-                return self._index(paths, collection, passwords, report, cancelled)
-            case messages.RemoveDocuments(paths=paths):
-                return messages.Removed(documents=service.remove(paths))
+            case messages.ListDocuments(removed=removed):
+                return messages.Documents(documents=service.documents(removed=removed))
+            case messages.IndexDocuments():
+                return self._index(request, report, cancelled)
+            case messages.PauseIndexing(paused=paused):
+                service.pause(paused)
+                return messages.IndexingPaused(paused=paused)
+            case messages.StopIndexing():
+                service.stop_indexing()
+                return messages.Done()
+            case messages.RemoveDocuments(paths=chosen, forever=forever):
+                return messages.Removed(documents=service.remove(chosen, forever=forever))
+            case messages.PutBackDocuments(paths=paths):
+                return messages.Documents(documents=service.put_back(paths))
+            case (
+                messages.ListCollections()
+                | messages.CreateCollection()
+                | messages.RenameCollection()
+                | messages.DeleteCollection()
+                | messages.Collect()
+                | messages.Uncollect()
+            ):
+                return self._collections(request)
+            case messages.ListWatched():
+                return messages.Watched(folders=service.watched())
+            case messages.Watch(path=path, collection=collection):
+                folders = service.watch(path, collection)
+                self._follow(os.path.abspath(os.path.expanduser(path)), None)
+                return messages.Watched(folders=folders)
+            case messages.Unwatch(path=path):
+                return messages.Watched(folders=service.unwatch(path))
+            case messages.BackUp(path=path, with_documents=with_documents):
+                wrote = service.back_up(path, with_documents=with_documents, report=report, cancelled=cancelled)
+                return messages.BackedUp(path=path, **wrote._asdict())
+            case messages.RestoreBackup(path=path):
+                count, kept = service.restore(path, report=report, cancelled=cancelled)
+                return messages.Restored(documents=count, kept=str(kept))
             case messages.Ask():
                 written = service.ask(
                     request.question,
@@ -126,9 +206,17 @@ class Server:
                     cancelled=cancelled,
                 )
                 return messages.Answered(answer=written.answer, thinking=written.thinking, stopped=written.stopped)
-            case messages.OpenDocument(path=path, password=password):
-                pages, boxes = service.open_document(path, password, cancelled)
-                return messages.DocumentOpened(path=path, pages=pages, boxes=boxes)
+            case messages.OpenDocument(path=path, password=password, keep_password=keep):
+                pages, boxes, preview = service.open_document(
+                    path, password, keep_password=keep, report=self.send, cancelled=cancelled
+                )
+                return messages.DocumentOpened(path=path, pages=pages, boxes=boxes, preview=preview)
+            case messages.ReadPreview(path=path):
+                for sections in service.preview(path):
+                    if cancelled():
+                        raise DocentError(Code.CANCELLED)
+                    report(messages.PreviewText(path=path, sections=sections))
+                return messages.PreviewText(path=path, sections=[], done=True)
             case messages.DrawPage(path=path, page=page, width=asked):
                 width, height, png = service.draw_page(path, page, asked, cancelled)
                 return messages.PageDrawn(path=path, page=page, width=width, height=height, png=png)
@@ -161,16 +249,34 @@ class Server:
 
     def _index(
         self,
-        paths: list[str],
-        collection: str | None,
-        passwords: dict[str, str],
+        request: messages.IndexDocuments,
         report: Callable[[messages.Event], None],
         cancelled: Callable[[], bool],
     ) -> messages.Event:
         documents = self._service.index(
-            paths, collection=collection, passwords=passwords, report=report, cancelled=cancelled
+            request.paths,
+            collection=request.collection,
+            passwords=request.passwords,
+            keep_passwords=request.keep_passwords,
+            report=lambda event: self.send(event) if isinstance(event, messages.Noted) else report(event),
+            cancelled=cancelled,
         )
         return messages.Indexed(documents=documents, seconds=round(sum(each.seconds for each in documents), 3))
+
+    def _collections(self, request: messages.Request) -> messages.Event:
+        collections = self._service.collections
+        match request:
+            case messages.CreateCollection(name=name):
+                collections.create(name)
+            case messages.RenameCollection(name=name, new_name=new_name):
+                collections.rename(name, new_name)
+            case messages.DeleteCollection(name=name):
+                collections.delete(name)
+            case messages.Collect(name=name, paths=paths):
+                collections.collect(name, paths)
+            case messages.Uncollect(name=name, paths=paths):
+                collections.uncollect(name, paths)
+        return messages.Collections(collections=collections.all())
 
     def _find(
         self, path: str, text: str, report: Callable[[messages.Event], None], cancelled: Callable[[], bool]
@@ -196,6 +302,9 @@ def main(home: str | None) -> int:
         return 3 if problem.code is Code.LIBRARY_IN_USE else 1
     server = Server(service, write)
     server.send(messages.Ready(protocol=messages.PROTOCOL, version=assistant_app.__version__))
+    for note in service.notes:
+        server.send(messages.Noted(code=note.code, details=note.details))
+    server.follow_library()
     # The first question should not wait for the seconds that importing the embedding model's library takes.
     threading.Thread(target=_warm_up, args=(service,), name="warm-up", daemon=True).start()
     for line in sys.stdin.buffer:

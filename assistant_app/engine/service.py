@@ -7,181 +7,49 @@ A verb either returns its result or raises a ``DocentError``. What takes long re
 from __future__ import annotations
 
 import os
-import threading
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
-import filelock
 import msgspec
 
 from assistant_app.answering.answer import Written, is_about, not_found, write
-from assistant_app.documents.reader_pool import ReaderPool
+from assistant_app.documents.page_text import search_pattern
+from assistant_app.documents.recognised import boxes_of_words
 from assistant_app.engine import doctor
+from assistant_app.engine.library_verbs import Cancelled, LibraryVerbs, Report, ignore, never
 from assistant_app.engine.model_keeper import NO_ADAPTER, ModelKeeper
-from assistant_app.engine.offline import go_offline
 from assistant_app.errors import Code, DocentError
-from assistant_app.library.catalog import Catalog
-from assistant_app.library.embedder import Embedder
-from assistant_app.library.indexing import Indexer
-from assistant_app.library.repair import EMBEDDER, mend_vectors, vectors_agree
-from assistant_app.library.retrieval import Found, Retriever
-from assistant_app.library.vectors import Vectors
+from assistant_app.library.repair import mend_vectors
+from assistant_app.library.retrieval import Found
 from assistant_app.models.adapters import check_adapter, discover_adapters, inspect_adapter
 from assistant_app.models.model_files import check_memory, discover, inspect_model, starter_model
 from assistant_app.paths import Paths, shipped_adapters
-from assistant_app.protocol.messages import AnswerText, Event, ModelLoading, SourcesFound
-from assistant_app.protocol.records import Adapter, Box, Document, Match, Model, PageSize, Word
-from assistant_app.settings import Settings, Value
+from assistant_app.protocol.messages import AnswerText, ModelLoading, SourcesFound
+from assistant_app.protocol.records import Adapter, Box, Match, Model, PageSize, Word
+from assistant_app.settings import Value
 
 STARTER = "starter"
 """Name by which the command line chooses the starter model."""
 
-LONGEST_WAIT = 120.0
-"""Seconds that indexing waits for a question under way: one that hangs must not stop it for good."""
 
-Report = Callable[[Event], None]
-Cancelled = Callable[[], bool]
-
-
-def _ignore(event: Event) -> None:
-    """For callers who want no progress."""
-
-
-def _never() -> bool:
-    return False
-
-
-class Service:
-    """One open library with what reads, finds and answers. One at a time for a library, in one process."""
+class Service(LibraryVerbs):
+    """Everything that Docent can do, for one open library."""
 
     def __init__(self, paths: Paths) -> None:
-        """Take the library and open it; models are loaded when they are first needed.
-
-        Raises:
-            DocentError: ``library_in_use``, ``library_damaged``, ``library_newer``, ``library_unwritable``,
-                ``disk_full``.
-        """
-        go_offline()
-        self.paths = paths
-        paths.create()
-        self._lock = filelock.FileLock(paths.lock, timeout=0)
-        try:
-            self._lock.acquire()
-        except filelock.Timeout:
-            raise DocentError(Code.LIBRARY_IN_USE, path=str(paths.library)) from None
-        try:
-            self.settings = Settings(paths.settings)
-            self.catalog = Catalog(paths.catalog)
-        except BaseException:
-            self._lock.release()
-            raise
-        self.embedder = Embedder()
-        self.vectors = Vectors(paths.vectors)
-        self.readers = ReaderPool()
+        """As :class:`LibraryVerbs`."""
+        super().__init__(paths)
         self.models = ModelKeeper(self.settings)
-        self._retriever = Retriever(self.catalog, self.vectors, self.embedder)
-        self._indexer = Indexer(self.catalog, self.vectors, self.embedder, self.readers)
-        self._no_question = threading.Event()
-        self._no_question.set()
-        self._mended = False
-        self._mending = threading.Lock()
-        self._passwords: dict[str, str] = {}
 
     def close(self) -> None:
         """Release everything. The library is whole at any time; this only tidies."""
         self.models.unload()
-        self.readers.close()
-        self.vectors.close()
-        self.catalog.close()
-        self._lock.release()
+        super().close()
 
     def __enter__(self) -> Service:
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    # ------------------------------------------------------------ the library
-
-    def documents(self) -> list[Document]:
-        """Every document by path; one whose file is gone is ``missing`` and keeps its passages."""
-        return [self._with_presence(document) for document in self.catalog.documents()]
-
-    @staticmethod
-    def _with_presence(document: Document) -> Document:
-        if os.path.exists(document.path):
-            return document
-        return msgspec.structs.replace(
-            document, status="missing", reason=Code.FILE_MISSING.value, details={"path": document.path}
-        )
-
-    def index(
-        self,
-        paths: Sequence[str],
-        *,
-        collection: str | None = None,
-        passwords: Mapping[str, str] | None = None,
-        report: Report = _ignore,
-        cancelled: Cancelled = _never,
-    ) -> list[Document]:
-        """Add files and folders; see :meth:`Indexer.index`. A question that comes meanwhile has the right of way."""
-        passwords = {os.path.abspath(path): password for path, password in (passwords or {}).items()}
-        self.mend()
-        documents = self._indexer.index(
-            paths,
-            collection=collection,
-            passwords=passwords,
-            report=report,
-            cancelled=cancelled,
-            wait=self._wait_for_question,
-        )
-        opened = {document.path for document in documents if document.status in ("indexed", "partial")}
-        self._passwords.update({path: word for path, word in passwords.items() if path in opened})
-        return documents
-
-    def _wait_for_question(self) -> None:
-        self._no_question.wait(timeout=LONGEST_WAIT)
-
-    def remove(self, paths: Sequence[str]) -> list[Document]:
-        """Take documents out of the library, the files stay; returns what was removed.
-
-        A path that is a folder stands for every document below it.
-
-        Raises:
-            DocentError: ``document_unknown``, before anything is removed.
-        """
-        known = {document.path: document for document in self.catalog.documents()}
-        chosen: dict[str, Document] = {}
-        for given in paths:
-            path = os.path.abspath(os.path.expanduser(given))
-            below = [each for each in known if each == path or each.startswith(path.rstrip(os.sep) + os.sep)]
-            if not below:
-                raise DocentError(Code.DOCUMENT_UNKNOWN, path=given)
-            chosen.update({each: known[each] for each in below})
-        for path in chosen:
-            self.vectors.remove(self.catalog.remove(path))
-            self._passwords.pop(path, None)
-        return list(chosen.values())
-
-    def mend(self, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
-        """Make the vectors agree with the catalogue, once a process; returns how many passages were embedded again.
-
-        They differ after a crash, or where Chroma's folder was deleted.
-        """
-        with self._mending:
-            if self._mended:
-                return 0
-            mended = 0
-            if not vectors_agree(self.catalog, self.vectors, self.embedder):
-                mended = mend_vectors(self.catalog, self.vectors, self.embedder, progress)
-            self.catalog.remember(EMBEDDER, self.embedder.identity)  # of what is indexed from now on
-            self._mended = True
-            return mended
 
     # ------------------------------------------------------------ questions
 
@@ -199,7 +67,7 @@ class Service:
         self.mend()
         if paths is not None:
             paths = [os.path.abspath(os.path.expanduser(path)) for path in paths]
-        return self._retriever.search(question, top, self.catalog.document_ids(paths, collection))
+        return self.retriever.search(question, top, self.catalog.scope(paths, collection))
 
     def ask(
         self,
@@ -209,8 +77,8 @@ class Service:
         collection: str | None = None,
         model: str | None = None,
         adapter: str | None = None,
-        report: Report = _ignore,
-        cancelled: Cancelled = _never,
+        report: Report = ignore,
+        cancelled: Cancelled = never,
         job: int = 0,
     ) -> Written:
         """Answer a question from the documents.
@@ -226,11 +94,11 @@ class Service:
         """
         began = time.perf_counter()
         question = question.encode("utf-8", "replace").decode("utf-8").strip()  # it comes back in the answer, as JSON
-        with self._right_of_way():
+        with self.right_of_way():
             found = self.search(
                 question, top=self.settings.integer("answer.passages"), paths=paths, collection=collection
             )
-            if not found.hits and not self.catalog.counts()["passages"]:
+            if not found.hits and self.catalog.is_empty():
                 raise DocentError(Code.LIBRARY_EMPTY)
             model_path = self.find_model(model) if model else self.models.chosen_path()
             adapter_path = self.find_adapter(adapter) if adapter and adapter != NO_ADAPTER else adapter
@@ -267,39 +135,69 @@ class Service:
                 raise DocentError(Code.CANCELLED)
             return written
 
-    @contextmanager
-    def _right_of_way(self) -> Iterator[None]:
-        """Indexing pauses between two batches while this is held."""
-        self._no_question.clear()
-        try:
-            yield
-        finally:
-            self._no_question.set()
-
     # ------------------------------------------------------------ the viewer
 
     def open_document(
-        self, path: str, password: str | None = None, cancelled: Cancelled = _never
-    ) -> tuple[list[PageSize], bool]:
-        """The sizes and labels of a document's pages, and whether its text has positions."""
-        opened = self.readers.open(path, password or self._passwords.get(path), cancelled)
+        self,
+        path: str,
+        password: str | None = None,
+        *,
+        keep_password: bool = False,
+        report: Report = ignore,
+        cancelled: Cancelled = never,
+    ) -> tuple[list[PageSize], bool, bool]:
+        """The sizes and labels of a document's pages, whether its text has positions, and whether it is to be shown as
+        a plain preview (:meth:`preview`) because it has no page images."""
+        held = self.catalog.documents([path])
+        if held and held[0].kind not in (None, "pdf"):
+            return [], False, True
+        pages, boxes = self.readers.open(path, password or self.passwords.get(path), cancelled)
         if password:
-            self._passwords[path] = password
-        return opened
+            self._remember(path, password, keep_password, report)
+        return pages, boxes, False
 
-    def draw_page(self, path: str, page: int, width: int, cancelled: Cancelled = _never) -> tuple[int, int, bytes]:
+    def draw_page(self, path: str, page: int, width: int, cancelled: Cancelled = never) -> tuple[int, int, bytes]:
         """Width and height in pixels, and the PNG, of a page drawn ``width`` pixels wide."""
-        return self.readers.draw(path, page, width, self._passwords.get(path), cancelled)
+        return self.readers.draw(path, page, width, self.passwords.get(path), cancelled)
 
     def locate_text(self, path: str, page: int, start: int, length: int) -> list[Box]:
-        return self.readers.locate(path, page, start, length, self._passwords.get(path))
+        """One box for each line; of a scan, by the words that were recognised in it."""
+        recognised = self.catalog.recognised_words(path, page)
+        if recognised is not None:
+            return boxes_of_words(recognised[1], start, length)
+        return self.readers.locate(path, page, start, length, self.passwords.get(path))
 
-    def read_page(self, path: str, page: int, cancelled: Cancelled = _never) -> tuple[str, list[Word]]:
-        return self.readers.words(path, page, self._passwords.get(path), cancelled)
+    def read_page(self, path: str, page: int, cancelled: Cancelled = never) -> tuple[str, list[Word]]:
+        """A page's text and where its words are drawn."""
+        recognised = self.catalog.recognised_words(path, page)
+        if recognised is not None:
+            return recognised
+        return self.readers.words(path, page, self.passwords.get(path), cancelled)
 
     def find_text(self, path: str, text: str) -> Iterator[tuple[int, int, list[Match]]]:
-        """Pages done, pages in all, and the matches since the last yield."""
-        return self.readers.find(path, text, self._passwords.get(path))
+        """Pages done, pages in all, and the matches since the last yield; in recognised pages too."""
+        recognised = self.catalog.recognised_pages(path)
+        pattern = search_pattern(text) if recognised else None
+        done = 0
+        for done, total, matches in self.readers.find(path, text, self.passwords.get(path)):
+            if pattern is None:
+                yield done, total, matches
+                continue
+            here = [page for page in recognised if page <= done]
+            recognised = recognised[len(here) :]
+            matches = [*matches, *(match for page in here for match in self._recognised_matches(path, page, pattern))]
+            yield done, total, sorted(matches, key=lambda match: (match.page, match.start))
+
+    def _recognised_matches(self, path: str, page: int, pattern: re.Pattern[str]) -> list[Match]:
+        found = self.catalog.recognised_words(path, page)
+        if found is None:
+            return []
+        text, words = found
+        spans = [match.span() for match in pattern.finditer(text)]
+        return [
+            Match(page=page, start=start, length=end - start, boxes=boxes_of_words(words, start, end - start))
+            for start, end in spans
+        ]
 
     # ------------------------------------------------------------ models and adapters
 

@@ -328,7 +328,8 @@ class AnswerView(QWidget):
             lines += ["", self.tr("Sources:")]
         for citation in answer.citations:
             name = PurePath(citation.path).name
-            place = self.tr("{name}, page {page}").format(name=name, page=citation.page) if citation.page else name
+            where = phrases.place_words(citation.path, citation.page, citation.page_label)
+            place = f"{name}, {where}" if where else name
             quote = " ".join(citation.quote.split())
             doubt = "" if citation.verified else " " + self.tr("(not verified)")
             lines.append(f"[{citation.number}] {place}: “{quote}”{doubt}")

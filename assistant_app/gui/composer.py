@@ -27,6 +27,7 @@ class QuestionField(QPlainTextEdit):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setStyleSheet("QPlainTextEdit { border: none; background: transparent; padding: 0; }")
         self.document().setDocumentMargin(2)
+        self.document().clearUndoRedoStacks()  # the margin is no edit of the person's
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.document().documentLayout().documentSizeChanged.connect(self._fit)
         self._fit()
@@ -75,7 +76,6 @@ class Composer(QFrame):
         self._scope = QPushButton(self)
         self._scope.setIcon(style.icon("document", "accent"))
         style.set_role(self._scope, "chip")
-        self._scope.setToolTip(self.tr("Ask all documents again"))
         self._scope.hide()
         self._button = QPushButton(self)
         self._button.setIconSize(QSize(20, 20))
@@ -110,13 +110,19 @@ class Composer(QFrame):
         self._answering = on
         self._show_button()
 
-    def set_scope(self, count: int) -> None:
-        """Say that only ``count`` chosen documents are asked; 0 for all."""
-        one = self.tr("Only in: 1 document")
-        words = one if count == 1 else self.tr("Only in: {count} documents").format(count=count)
-        self._scope.setText(words + "  ×")
-        self._scope.setAccessibleName(self.tr("{scope}. Ask all documents again").format(scope=words))
-        self._scope.setVisible(count > 0)
+    def set_scope(self, count: int, collection: str | None) -> None:
+        """Say that only ``count`` ticked documents are asked, or with 0 of them, only a collection, or all."""
+        if count:
+            one = self.tr("Only in: 1 ticked document")
+            words = one if count == 1 else self.tr("Only in: {count} ticked documents").format(count=count)
+            does = self.tr("Untick all")
+        else:
+            words = self.tr("Only in: {collection}").format(collection=f"“{collection}”")
+            does = self.tr("Ask all documents again")
+        self._scope.setText(words.replace("&", "&&") + "  ×")
+        self._scope.setToolTip(does)
+        self._scope.setAccessibleName(f"{words}. {does}")
+        self._scope.setVisible(count > 0 or collection is not None)
 
     @property
     def scope_button(self) -> QPushButton:

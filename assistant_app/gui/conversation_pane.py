@@ -58,10 +58,14 @@ class Bubble(QLabel):
 class Turn(QWidget):
     """One question and its answer."""
 
-    def __init__(self, question: str, paths: Sequence[str] | None, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, question: str, paths: Sequence[str], collection: str | None, parent: QWidget | None = None
+    ) -> None:
+        """``paths`` are the documents to ask; none for all of ``collection``, or all that there are."""
         super().__init__(parent)
         self.question = question
         self.paths = list(paths) if paths else None
+        self.collection = None if paths else collection
         self._bubble = Bubble(question, self)
         self.answer = AnswerView(self)
         layout = QVBoxLayout(self)
@@ -79,9 +83,6 @@ class ConversationPane(QWidget):
     """Asks the engine one question at a time and shows what it says."""
 
     citation_activated = Signal(object)
-    asked = Signal()
-    """A question is about to be sent."""
-
     scope_cleared = Signal()
     add_requested = Signal()
     sample_requested = Signal()
@@ -98,7 +99,7 @@ class ConversationPane(QWidget):
         self._job: Job | None = None
         self._turns: list[Turn] = []
         self._first_shown = 0
-        self._scope: list[str] = []
+        self._scope: tuple[list[str], str | None] = ([], None)
         self._wants_starter_notice = starter_notice
         self._follow = True
         self._build()
@@ -212,16 +213,16 @@ class ConversationPane(QWidget):
     def starter_notice(self) -> Notice:
         return self._starter
 
-    def set_scope(self, paths: Sequence[str]) -> None:
-        """Ask only these documents from now on; none means all."""
-        self._scope = list(paths)
-        self.composer.set_scope(len(self._scope))
+    def set_scope(self, paths: Sequence[str], collection: str | None) -> None:
+        """Ask only these documents from now on; none means all of the collection, or all that there are."""
+        self._scope = (list(paths), collection)
+        self.composer.set_scope(len(paths), collection)
 
     def ask(self, question: str) -> None:
         """Ask ``question`` of the documents in scope; ignored while another answer is written."""
         if self._job is not None or not question.strip():
             return
-        turn = Turn(question, self._scope, self)
+        turn = Turn(question, *self._scope, self)
         turn.answer.citation_activated.connect(self.citation_activated)
         turn.answer.add_requested.connect(self.add_requested)
         turn.answer.ask_again_requested.connect(lambda: self._send(turn))
@@ -262,9 +263,8 @@ class ConversationPane(QWidget):
     def _send(self, turn: Turn) -> None:
         if self._job is not None:
             return
-        self.asked.emit()
         turn.answer.begin(waiting_for_engine=not self._link.is_ready)
-        job = self._link.request(messages.Ask(question=turn.question, paths=turn.paths))
+        job = self._link.request(messages.Ask(question=turn.question, paths=turn.paths, collection=turn.collection))
         self._job = job
         self.composer.set_answering(True)
         self._stop_shortcut.setEnabled(True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from assistant_app.gui import style
 from assistant_app.gui.document_model import Row
@@ -15,13 +15,14 @@ class DocumentCard(QFrame):
     retry_requested = Signal(str)
     """Carries the path."""
 
-    password_entered = Signal(str, str)
-    """Carries the path and the password, which is not kept here."""
+    password_entered = Signal(str, str, bool)
+    """Carries the path, the password, which is not kept here, and whether the system's keyring is to keep it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         style.set_role(self, "card")
         self._path = ""
+        self._kept_for = ""
         self._sentence = QLabel(self)
         self._sentence.setWordWrap(True)
         self._sentence.setTextFormat(Qt.TextFormat.PlainText)
@@ -31,6 +32,8 @@ class DocumentCard(QFrame):
         self._password.setPlaceholderText(self.tr("Enter password…"))
         self._password.setAccessibleName(self.tr("Password of the document"))
         self._password.setAcceptDrops(False)
+        self._keep = QCheckBox(self.tr("Keep it in the system's &keyring"), self)
+        self._keep.setToolTip(self.tr("Else it is asked for again when the document has changed"))
         self._open = QPushButton(self.tr("&Unlock"), self)
         self._retry = QPushButton(self.tr("&Try again"), self)
         for widget in (self._password, self._open, self._retry):
@@ -49,11 +52,16 @@ class DocumentCard(QFrame):
         layout.setSpacing(style.SPACE)
         layout.addWidget(self._sentence)
         layout.addLayout(actions)
+        layout.addWidget(self._keep)
         self.hide()
 
     @property
     def password_field(self) -> QLineEdit:
         return self._password
+
+    @property
+    def keep_box(self) -> QCheckBox:
+        return self._keep
 
     @property
     def retry_button(self) -> QPushButton:
@@ -73,10 +81,13 @@ class DocumentCard(QFrame):
             return
         if row.path != self._path:
             self._password.clear()
-        self._path = row.path
+        if row.path != self._kept_for:  # a second try with the same document keeps the choice
+            self._keep.setChecked(False)
+        self._path = self._kept_for = row.path
         self._sentence.setText(sentence)
         self._password.setVisible(row.needs_password)
         self._open.setVisible(row.needs_password)
+        self._keep.setVisible(row.needs_password)
         self._retry.setVisible(not row.needs_password)
         self.show()
 
@@ -88,4 +99,5 @@ class DocumentCard(QFrame):
     def _enter(self) -> None:
         password = self._password.text()
         if password:
-            self.password_entered.emit(self._path, password)
+            self._password.clear()
+            self.password_entered.emit(self._path, password, self._keep.isChecked())

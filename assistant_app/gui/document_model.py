@@ -1,4 +1,4 @@
-"""The library as rows for a view: what is known of each document, and how far its reading is."""
+"""The library as rows for a view: what is known of each document, how far its reading is, and which are ticked."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from assistant_app.errors import Code
-from assistant_app.gui import phrases
+from assistant_app.gui import document_words
+from assistant_app.gui.document_words import State
 from assistant_app.protocol.messages import IndexProgress
 from assistant_app.protocol.records import Document
 
 ROW = Qt.ItemDataRole.UserRole
 _NO_INDEX = QModelIndex()
 _Index = QModelIndex | QPersistentModelIndex
+_CHECK = Qt.ItemDataRole.CheckStateRole
 
 
 @dataclass(slots=True)
@@ -38,39 +39,41 @@ class Row:
 
     @property
     def needs_password(self) -> bool:
-        reason = self.document.reason if self.document and not self.busy else None
-        return reason in (Code.PASSWORD_NEEDED, Code.PASSWORD_WRONG)
+        return self.document is not None and not self.busy and document_words.needs_password(self.document)
+
+    @property
+    def can_be_asked(self) -> bool:
+        return self.document is not None and self.document.passages > 0
 
     @property
     def sentence(self) -> str:
         """What is wrong with the document and what to do; "" where all is well."""
-        if self.busy or self.document is None or self.document.reason is None:
-            return ""
-        return phrases.reason_sentence(self.document.reason, {"path": self.path, **self.document.details})
-
-
-@dataclass(frozen=True)
-class State:
-    """How a row looks: an icon, the role of its colour, and words."""
-
-    icon: str
-    role: str
-    words: str
+        return "" if self.busy or self.document is None else document_words.sentence(self.document)
 
 
 class DocumentModel(QAbstractListModel):
-    """Rows sorted by name. The role :data:`ROW` gives the :class:`Row`."""
+    """Rows sorted by name. The role :data:`ROW` gives the :class:`Row`; documents that can be asked can be ticked."""
+
+    ticks_changed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._rows: dict[str, Row] = {}
         self._shown: list[Row] = []
         self._filter = ""
+        self._collection: str | None = None
+        self._ticked: set[str] = set()
 
     # ------------------------------------------------------------ for the view
 
     def rowCount(self, parent: _Index = _NO_INDEX) -> int:
         return 0 if parent.isValid() else len(self._shown)
+
+    def flags(self, index: _Index) -> Qt.ItemFlag:
+        flags = super().flags(index)
+        if index.isValid() and self._shown[index.row()].can_be_asked:
+            flags |= Qt.ItemFlag.ItemIsUserCheckable
+        return flags
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
@@ -80,12 +83,52 @@ class DocumentModel(QAbstractListModel):
             return row
         if role == Qt.ItemDataRole.DisplayRole:
             return row.name
+        if role == _CHECK and row.can_be_asked:
+            return Qt.CheckState.Checked if row.path in self._ticked else Qt.CheckState.Unchecked
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{row.path}\n{row.sentence}".rstrip()
-        if role in (Qt.ItemDataRole.AccessibleTextRole, Qt.ItemDataRole.AccessibleDescriptionRole):
-            said = self.state(row).words
-            return f"{row.name}, {said}" if role == Qt.ItemDataRole.AccessibleTextRole else row.sentence
-        return None
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            ticked = self.tr("ticked") if self.is_ticked(row.path) else ""
+            return ", ".join(part for part in (row.name, self.state(row).words, ticked) if part)
+        return row.sentence if role == Qt.ItemDataRole.AccessibleDescriptionRole else None
+
+    def setData(self, index: _Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:
+        if role != _CHECK or not index.isValid():
+            return False
+        self.tick([self._shown[index.row()].path], Qt.CheckState(value) == Qt.CheckState.Checked)
+        return True
+
+    # ------------------------------------------------------------ ticks
+
+    def is_ticked(self, path: str) -> bool:
+        row = self._rows.get(path)
+        return path in self._ticked and row is not None and row.can_be_asked
+
+    def tick(self, paths: Iterable[str], on: bool) -> None:
+        """Tick or untick the documents among ``paths`` that can be asked."""
+        asked = [row for path in paths if (row := self._rows.get(path)) is not None and row.can_be_asked]
+        change = [row for row in asked if (row.path in self._ticked) != on]
+        for row in change:
+            (self._ticked.add if on else self._ticked.discard)(row.path)
+            self._changed(row)
+        if change:
+            self.ticks_changed.emit()
+
+    def untick_all(self) -> None:
+        """No document is ticked any more, shown or not."""
+        before, self._ticked = self._ticked, set()
+        for row in (self._rows.get(path) for path in before):
+            if row is not None:
+                self._changed(row)
+        if before:
+            self.ticks_changed.emit()
+
+    def ticked_paths(self) -> list[str]:
+        """The ticked documents of the collection that is shown, also those that the filter hides, by name."""
+        rows = [
+            self._rows[path] for path in self._ticked if self.is_ticked(path) and self._is_collected(self._rows[path])
+        ]
+        return [row.path for row in sorted(rows, key=lambda row: row.key)]
 
     # ------------------------------------------------------------ for the pane
 
@@ -131,6 +174,13 @@ class DocumentModel(QAbstractListModel):
         self._show()
         self.endResetModel()
 
+    def set_collection(self, name: str | None) -> None:
+        """Show only the documents of a collection, and those that are on their way; null for all."""
+        self.beginResetModel()
+        self._collection = name
+        self._show()
+        self.endResetModel()
+
     def set_waiting(self, path: str) -> None:
         """``path`` was handed to the engine."""
         row = self._rows.get(path)
@@ -148,12 +198,22 @@ class DocumentModel(QAbstractListModel):
         self._changed(row)
 
     def set_done(self, document: Document) -> None:
+        """The document has its outcome, and is in work no more."""
+        row = self._rows.get(document.path)
+        if row is not None:
+            row.busy, row.progress = False, None
+        self.take(document)
+
+    def take(self, document: Document) -> None:
+        """What the ledger says of a document now; whether it is in work stays as it is."""
         row = self._rows.get(document.path)
         if row is None:
             self._insert(Row(document.path, document))
             return
-        row.document, row.busy, row.progress = document, False, None
+        could_be_asked, row.document = row.can_be_asked, document
         self._changed(row)
+        if document.path in self._ticked and could_be_asked != row.can_be_asked:
+            self.ticks_changed.emit()
 
     def settle(self, keep: Iterable[str] = ()) -> None:
         """Nothing is being read any more, but for ``keep``; rows that never had an outcome go."""
@@ -165,104 +225,58 @@ class DocumentModel(QAbstractListModel):
             else:
                 self._changed(row)
 
-    def remove(self, paths: Iterable[str]) -> list[Row]:
-        """Take rows out, and return them."""
-        removed: list[Row] = []
+    def remove(self, paths: Iterable[str]) -> None:
+        """Take rows out; their ticks are remembered, in case they come back."""
+        had_ticks = False
         for path in paths:
-            index = self.index_of(path)
             row = self._rows.get(path)
             if row is None:
                 continue
-            if index.isValid():
-                self.beginRemoveRows(QModelIndex(), index.row(), index.row())
-                del self._shown[index.row()]
+            had_ticks = had_ticks or self.is_ticked(path)
+            self._hide(row)
             del self._rows[path]
-            if index.isValid():
-                self.endRemoveRows()
-            removed.append(row)
-        return removed
-
-    def restore(self, rows: Iterable[Row]) -> None:
-        """Put removed rows back."""
-        for row in rows:
-            if row.path not in self._rows:
-                self._insert(row)
+        if had_ticks:
+            self.ticks_changed.emit()
 
     def state(self, row: Row) -> State:
         """Icon, colour and words of ``row``."""
-        if row.busy:
-            return self._busy_state(row)
-        document = row.document
-        if document is None:
-            return State("waiting", "text_muted", self.tr("Waiting"))
-        if document.status in ("indexed", "unchanged"):
-            return State("check", "success", self._pages(document.pages))
-        if document.status == "missing":
-            return State("missing", "warning", self.tr("File is missing"))
-        if row.needs_password:
-            wrong = document.reason == Code.PASSWORD_WRONG
-            return State("lock", "warning", self.tr("Wrong password") if wrong else self.tr("Needs a password"))
-        if document.status == "partial":
-            count = document.details.get("count")
-            return State(
-                "partial",
-                "warning",
-                self.tr("Partly read: {count} of {pages} pages left out").format(count=count, pages=document.pages),
-            )
-        return State("error", "danger", self._why(document.reason or ""))
+        if row.busy or row.document is None:
+            return document_words.busy_state(row.progress)
+        return document_words.state(row.document)
 
     # ------------------------------------------------------------ inside
 
-    def _busy_state(self, row: Row) -> State:
-        event = row.progress
-        if event is None or event.stage == "waiting":
-            return State("waiting", "text_muted", self.tr("Waiting"))
-        if event.stage == "embedding":
-            return State("refresh", "accent", self.tr("Making it searchable"))
-        if not event.pages_total:
-            return State("refresh", "accent", self.tr("Opening"))
-        total = event.pages_total
-        page = min(event.pages_done + 1, total)
-        return State("refresh", "accent", self.tr("Reading page {page} of {pages}").format(page=page, pages=total))
+    def _is_collected(self, row: Row) -> bool:
+        return self._collection is None or row.document is None or self._collection in row.document.collections
 
-    def _pages(self, pages: int) -> str:
-        return self.tr("1 page") if pages == 1 else self.tr("{pages} pages").format(pages=pages)
-
-    def _why(self, reason: str) -> str:
-        """A few words for the row; the whole sentence stands below the list and in the tooltip."""
-        short = {
-            Code.NO_TEXT: self.tr("A scan: no text in it"),
-            Code.PDF_DAMAGED: self.tr("Damaged"),
-            Code.NOT_A_PDF: self.tr("Not a PDF"),
-            Code.FILE_EMPTY: self.tr("Empty file"),
-            Code.FILE_MISSING: self.tr("File is missing"),
-            Code.FILE_VANISHED: self.tr("Vanished while it was read"),
-            Code.FILE_UNREADABLE: self.tr("No permission to read it"),
-            Code.ENCRYPTION_UNSUPPORTED: self.tr("Encrypted in an unknown way"),
-            Code.PDF_WITHOUT_PAGES: self.tr("Has no pages"),
-            Code.TOO_LARGE: self.tr("Too large"),
-            Code.READER_TIMEOUT: self.tr("Took too long to read"),
-            Code.READER_MEMORY: self.tr("Needs too much memory"),
-            Code.READER_CRASHED: self.tr("Crashed the reader"),
-            Code.DISK_FULL: self.tr("The disk is full"),
-        }
-        return short.get(Code(reason), self.tr("Could not be read")) if reason in set(Code) else self.tr("Failed")
+    def _passes(self, row: Row) -> bool:
+        return self._is_collected(row) and self._filter in row.path.casefold()
 
     def _show(self) -> None:
-        wanted = self._filter
-        rows = self._rows.values()
-        self._shown = sorted((row for row in rows if wanted in row.path.casefold()), key=lambda row: row.key)
+        self._shown = sorted((row for row in self._rows.values() if self._passes(row)), key=lambda row: row.key)
 
     def _insert(self, row: Row) -> None:
         self._rows[row.path] = row
-        if self._filter not in row.path.casefold():
-            return
-        at = bisect_left(self._shown, row.key, key=lambda each: each.key)
-        self.beginInsertRows(QModelIndex(), at, at)
-        self._shown.insert(at, row)
-        self.endInsertRows()
+        if self._passes(row):
+            at = bisect_left(self._shown, row.key, key=lambda each: each.key)
+            self.beginInsertRows(QModelIndex(), at, at)
+            self._shown.insert(at, row)
+            self.endInsertRows()
+        if row.path in self._ticked and row.can_be_asked:
+            self.ticks_changed.emit()
+
+    def _hide(self, row: Row) -> None:
+        index = self.index_of(row.path)
+        if index.isValid():
+            self.beginRemoveRows(QModelIndex(), index.row(), index.row())
+            del self._shown[index.row()]
+            self.endRemoveRows()
 
     def _changed(self, row: Row) -> None:
         index = self.index_of(row.path)
-        if index.isValid():
+        if not self._passes(row):
+            self._hide(row)
+        elif index.isValid():
             self.dataChanged.emit(index, index)
+        else:
+            self._insert(row)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from PySide6.QtCore import QObject, Signal
 
 from assistant_app.gui.engine_link import EngineLink, Failure, Job
@@ -9,14 +11,47 @@ from assistant_app.protocol import messages
 from assistant_app.protocol.records import Match
 
 
-class DocumentSearch(QObject):
-    """Matches come while the engine searches; the first one at or behind a page becomes the current one."""
+class Search(QObject):
+    """What the bar for finding text knows of a search, wherever that takes place."""
 
     changed = Signal()
     """Matches came, or the search ended."""
 
     moved = Signal()
     """Another match is the current one."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.text = ""
+        self.index = -1
+        """Of the current match; -1 for none."""
+        self.is_cut = False
+        """Whether there are more matches than are counted."""
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """How many matches there are so far."""
+
+    @property
+    @abstractmethod
+    def is_running(self) -> bool:
+        """Whether more matches may come."""
+
+    @abstractmethod
+    def clear(self) -> None:
+        """End the search and forget its matches."""
+
+    def step(self, by: int) -> None:
+        """Make the next (1) or previous (-1) match the current one, around the end."""
+        if self.count:
+            start = self.index if self.index >= 0 else (-1 if by > 0 else 0)
+            self.index = (start + by) % self.count
+            self.moved.emit()
+
+
+class DocumentSearch(Search):
+    """Matches come while the engine searches; the first one at or behind a page becomes the current one."""
 
     failed = Signal(object)
     """Carries a ``Failure``."""
@@ -26,12 +61,11 @@ class DocumentSearch(QObject):
         self._link = link
         self._job: Job | None = None
         self._from_page = 1
-        self.text = ""
         self.matches: list[Match] = []
-        self.index = -1
-        """Of the current match; -1 for none."""
-        self.is_cut = False
-        """Whether there are more matches than are counted."""
+
+    @property
+    def count(self) -> int:
+        return len(self.matches)
 
     @property
     def is_running(self) -> bool:
@@ -64,13 +98,6 @@ class DocumentSearch(QObject):
         self.index = -1
         self.is_cut = False
         self.changed.emit()
-
-    def step(self, by: int) -> None:
-        """Make the next (1) or previous (-1) match the current one, around the end."""
-        if self.matches:
-            start = self.index if self.index >= 0 else (-1 if by > 0 else 0)
-            self.index = (start + by) % len(self.matches)
-            self.moved.emit()
 
     def _on_found(self, number: int, event: messages.Event) -> None:
         if self._job is None or self._job.number != number:

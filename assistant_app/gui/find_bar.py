@@ -9,7 +9,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QToolButton, QWidget
 
 from assistant_app.gui import style
-from assistant_app.gui.document_search import DocumentSearch
+from assistant_app.gui.document_search import Search
 
 _TYPING_MS = 250
 
@@ -20,7 +20,7 @@ class FindBar(QWidget):
     search_requested = Signal(str)
     closed = Signal()
 
-    def __init__(self, search: DocumentSearch, parent: QWidget | None = None) -> None:
+    def __init__(self, search: Search, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._search = search
         self.field = QLineEdit(self)
@@ -45,6 +45,17 @@ class FindBar(QWidget):
             line.addWidget(widget, 1 if widget is self.field else 0)
         self.hide()
         self._show_count()
+
+    def use(self, search: Search) -> None:
+        """Show and step through this search from now on; the one before is over."""
+        if search is not self._search:
+            self.close_bar()
+            for old in (self._search.changed, self._search.moved):
+                old.disconnect(self._show_count)
+            self._search = search
+            for new in (search.changed, search.moved):
+                new.connect(self._show_count)
+            self._show_count()
 
     def _button(self, icon: str, name: str, slot: Callable[[], object]) -> QToolButton:
         button = QToolButton(self)
@@ -84,7 +95,7 @@ class FindBar(QWidget):
         self.search_requested.emit(self.field.text())
 
     def _show_count(self) -> None:
-        found, number = len(self._search.matches), self._search.index + 1
+        found, number = self._search.count, self._search.index + 1
         if not self._search.text.strip():
             words = ""
         elif not found:

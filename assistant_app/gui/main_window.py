@@ -22,16 +22,20 @@ from PySide6.QtWidgets import (
 import assistant_app
 from assistant_app import paths as places
 from assistant_app.errors import Code, DocentError
-from assistant_app.gui import drops, phrases, style
+from assistant_app.gui import drops, file_kinds, phrases, style
+from assistant_app.gui.backups import Backups
 from assistant_app.gui.conversation_pane import ConversationPane
 from assistant_app.gui.engine_link import EngineLink, Failure
 from assistant_app.gui.library_pane import LibraryPane
 from assistant_app.gui.menus import Menus
 from assistant_app.gui.notice import Notice
+from assistant_app.gui.watching import Watching
+from assistant_app.protocol import messages
 from assistant_app.protocol.records import Citation
 from assistant_app.settings import Settings
 
 if TYPE_CHECKING:
+    from assistant_app.gui.ledger_window import LedgerWindow
     from assistant_app.gui.settings_dialog import SettingsDialog
     from assistant_app.gui.viewer_pane import ViewerPane
 
@@ -40,6 +44,7 @@ _FRAME = 48
 """What a window manager's frame may add to a window's height."""
 _LIBRARY_WIDTH = 288
 _CLOSING_MS = 3_000
+_OFFER_SECONDS = 60.0
 
 
 class MainWindow(QMainWindow):
@@ -55,7 +60,7 @@ class MainWindow(QMainWindow):
         self._state = QSettings(str(paths.window_state), QSettings.Format.IniFormat)
         self._viewer: ViewerPane | None = None
         self._dialog: SettingsDialog | None = None
-        self._documents = 0
+        self._ledger: LedgerWindow | None = None
         self._leaving = False
         self._died_for_good = False
         self._on_action: Callable[[], object] | None = None
@@ -72,6 +77,8 @@ class MainWindow(QMainWindow):
 
     def _build(self) -> None:
         self.library = LibraryPane(self._link, self)
+        self.watching = Watching(self._link, self.library.holdings, self._state, self)
+        self.backups = Backups(self._link, self._state, self)
         notice_wanted = bool(self._state.value("notices/starter", True, type=bool))
         self.conversation = ConversationPane(self._link, starter_notice=notice_wanted, parent=self)
         self.library.setMinimumWidth(208)
@@ -89,7 +96,9 @@ class MainWindow(QMainWindow):
         layout.setSpacing(0)
         above = QVBoxLayout()
         above.setContentsMargins(style.SPACE, 0, style.SPACE, 0)
+        above.setSpacing(style.SPACE // 2)
         above.addWidget(self.notice)
+        above.addWidget(self.backups.panel)
         layout.addLayout(above)
         layout.addWidget(self._splitter, 1)
         self.setCentralWidget(centre)
@@ -106,10 +115,9 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         library, conversation, menus = self.library, self.conversation, self.menus
         library.open_requested.connect(self.open_document)
-        library.selection_changed.connect(conversation.set_scope)
+        library.scope_changed.connect(conversation.set_scope)
         library.counts_changed.connect(self._on_counts)
-        conversation.asked.connect(library.send_removal)
-        conversation.scope_cleared.connect(library.clear_selection)
+        conversation.scope_cleared.connect(library.clear_scope)
         conversation.citation_activated.connect(self.show_citation)
         conversation.settings_requested.connect(self.open_settings)
         conversation.notice_dismissed.connect(lambda: self._state.setValue("notices/starter", False))
@@ -118,6 +126,7 @@ class MainWindow(QMainWindow):
         for source in (library, menus):
             source.add_files_requested.connect(self.choose_files)
             source.add_folder_requested.connect(self.choose_folder)
+            source.ledger_requested.connect(self.show_ledger)
         conversation.add_requested.connect(self.choose_files)
         for signal in (conversation.sample_requested, menus.sample_requested):
             signal.connect(self.add_sample)
@@ -130,9 +139,22 @@ class MainWindow(QMainWindow):
         menus.viewer_toggled.connect(self._show_viewer)
         menus.next_pane_requested.connect(self.focus_next_pane)
         menus.show_theme(self._settings.text("window.theme"))
+        menus.undo_requested.connect(library.removal.undo)
+        menus.find_requested.connect(self._find)
+        menus.edit_menu.aboutToShow.connect(self._show_whether_find)
+        self._connect_library()
         self._link.ready.connect(self._on_ready)
         self._link.died.connect(self._on_died)
+        self._link.event_without_job.connect(self._on_event)
         self.notice.action_triggered.connect(self._act)
+
+    def _connect_library(self) -> None:
+        self.menus.backup_requested.connect(self.backups.choose_backup)
+        self.menus.restore_requested.connect(self.backups.choose_restore)
+        self.backups.told.connect(self._tell)
+        self.backups.restored.connect(self._on_restored)
+        self.watching.offered.connect(self._offer_watching)
+        self.watching.failed.connect(lambda failure: self.tell_trouble(phrases.failure_sentence(failure)))
 
     @property
     def splitter(self) -> QSplitter:
@@ -148,12 +170,13 @@ class MainWindow(QMainWindow):
         """Add files and folders to the library."""
         if paths:
             self.library.add(paths)
+            self.watching.offer(paths)
 
     def choose_files(self) -> None:
         """Let the person choose files to add."""
         dialog = self._file_dialog(self.tr("Add files"))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
-        dialog.setNameFilters([self.tr("PDF documents (*.pdf *.PDF)"), self.tr("All files (*)")])
+        dialog.setNameFilters(file_kinds.name_filters())
         dialog.open()
 
     def choose_folder(self) -> None:
@@ -213,6 +236,44 @@ class MainWindow(QMainWindow):
         self.menus.show_viewer(on)
         return viewer
 
+    def _find(self) -> None:
+        if self._viewer is not None and self._viewer.is_open:
+            self._show_viewer(True).open_find_bar()
+
+    def _show_whether_find(self) -> None:
+        self.menus.find.setEnabled(self._viewer is not None and self._viewer.is_open)
+
+    # ------------------------------------------------------------ the ledger, watched folders, backups
+
+    @property
+    def ledger(self) -> LedgerWindow | None:
+        """Null before it was opened."""
+        return self._ledger
+
+    def show_ledger(self, group: str = "") -> None:
+        """Open the ledger, narrowed down to a group of files; "" for all."""
+        if self._ledger is None:
+            from assistant_app.gui.ledger_window import LedgerWindow  # the window starts sooner without it
+
+            self._ledger = LedgerWindow(self.library.holdings, self.library.removal, self._state)
+            self.destroyed.connect(self._ledger.deleteLater)
+            self._ledger.open_requested.connect(self.open_document)
+            self._ledger.open_requested.connect(self.activateWindow)
+            self._ledger.retry_requested.connect(self.library.read_again)
+            self._ledger.password_entered.connect(self.library.unlock)
+        self._ledger.show_group(group)
+
+    def _offer_watching(self, question: str, folders: list[str]) -> None:
+        collection = self.library.collections.current
+        self._tell(
+            question, "info", self.tr("&Watch"), lambda: self.watching.watch(folders, collection), _OFFER_SECONDS
+        )
+
+    def _on_restored(self) -> None:
+        self.library.begin_anew()
+        self.watching.refresh()
+        self._refresh_pickers()
+
     # ------------------------------------------------------------ settings, theme, about
 
     @property
@@ -221,11 +282,13 @@ class MainWindow(QMainWindow):
         return self._dialog
 
     def open_settings(self, page: str = "models") -> None:
-        """Open the settings at ``page``: models, adapters or general."""
+        """Open the settings at ``page``: models, adapters, library or general."""
         if self._dialog is None:
             from assistant_app.gui.settings_dialog import SettingsDialog  # the window starts sooner without it
 
-            self._dialog = SettingsDialog(self._link, self._settings, self)
+            self._dialog = SettingsDialog(self._link, self._settings, self.watching, self)
+            self._dialog.backup_requested.connect(self.backups.choose_backup)
+            self._dialog.restore_requested.connect(self.backups.choose_restore)
             self._dialog.model_changed.connect(self._refresh_pickers)
             self._dialog.adapter_changed.connect(self._refresh_pickers)
             self._dialog.theme_changed.connect(self._on_theme)
@@ -291,7 +354,13 @@ class MainWindow(QMainWindow):
             self._died_for_good = False
             self.notice.close_notice()
         self.library.refresh()
+        self.watching.refresh()
         self._refresh_pickers()
+
+    def _on_event(self, event: messages.Event) -> None:
+        if isinstance(event, messages.Noted):
+            kind = "info" if event.code == Code.LIBRARY_RESTORED else "warning"
+            self._tell(phrases.reason_sentence(event.code, event.details), kind)
 
     def _on_died(self, failure: Failure) -> None:
         if not self._link.is_down:
@@ -351,12 +420,14 @@ class MainWindow(QMainWindow):
         self.activateWindow()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Remember sizes; a removal that could still be undone is sent before the end."""
+        """Remember sizes; a removal that is under way is waited for, for a moment."""
         self._state.setValue("window/geometry", self.saveGeometry())
         self._state.setValue("window/library", self._splitter.sizes()[0] or _LIBRARY_WIDTH)
         if self._viewer is not None and not self._viewer.isHidden():
             self._state.setValue("window/viewer", self._viewer.width())
-        removal = None if self._leaving else self.library.send_removal()
+        if self._ledger is not None:
+            self._ledger.close()
+        removal = None if self._leaving else self.library.removal.job
         self._leaving = True
         if removal is None:
             self.left.emit()

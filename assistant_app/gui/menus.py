@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import QApplication, QMainWindow, QMenu
+from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QMenu, QPlainTextEdit, QTextEdit, QWidget
 
 _EDITS = ("undo", "redo", "cut", "copy", "paste", "selectAll")
 
@@ -25,6 +25,15 @@ class Menus(QObject):
     next_pane_requested = Signal(bool)
     """True for the pane before."""
 
+    backup_requested = Signal(bool)
+    """True with the documents."""
+
+    restore_requested = Signal()
+    undo_requested = Signal()
+    """Undo was chosen where no field has anything to undo."""
+
+    find_requested = Signal()
+    ledger_requested = Signal(str)
     sample_requested = Signal()
     about_requested = Signal()
 
@@ -32,7 +41,8 @@ class Menus(QObject):
         super().__init__(window)
         self._window = window
         self._fill_file(window.menuBar().addMenu(self.tr("&File")))
-        self._fill_edit(window.menuBar().addMenu(self.tr("&Edit")))
+        self.edit_menu = window.menuBar().addMenu(self.tr("&Edit"))
+        self._fill_edit(self.edit_menu)
         self._fill_view(window.menuBar().addMenu(self.tr("&View")))
         self._fill_help(window.menuBar().addMenu(self.tr("&Help")))
 
@@ -58,6 +68,10 @@ class Menus(QObject):
         menu.addSeparator()
         self._add(menu, self.tr("&New conversation"), "Ctrl+N", self.new_conversation_requested.emit)
         menu.addSeparator()
+        self._add(menu, self.tr("&Back up the library…"), "", lambda: self.backup_requested.emit(False))
+        self._add(menu, self.tr("Back up with the &documents…"), "", lambda: self.backup_requested.emit(True))
+        self._add(menu, self.tr("&Restore a backup…"), "", self.restore_requested.emit)
+        menu.addSeparator()
         leave = self._add(menu, self.tr("&Quit"), "Ctrl+Q", self._window.close)
         leave.setMenuRole(QAction.MenuRole.QuitRole)
 
@@ -74,6 +88,8 @@ class Menus(QObject):
             # No shortcut here: the fields have these themselves, and a second one would make both ambiguous.
             menu.addAction(names[verb]).triggered.connect(lambda _checked, verb=verb: self._edit(verb))
         menu.addSeparator()
+        # The viewer has this shortcut itself, because it is there only after something was opened.
+        self.find = self._add(menu, self.tr("&Find in the document…") + "\tCtrl+F", "", self.find_requested.emit)
         self._add(menu, self.tr("Copy the last ans&wer"), "Ctrl+Shift+C", self.copy_answer_requested.emit)
         menu.addSeparator()
         chosen = self._add(menu, self.tr("&Settings…"), "Ctrl+,", lambda: self.settings_requested.emit("models"))
@@ -89,6 +105,7 @@ class Menus(QObject):
         self._viewer.setShortcut(QKeySequence("F10"))
         self._viewer.setCheckable(True)
         self._viewer.triggered.connect(self.viewer_toggled)
+        self._add(menu, self.tr("L&edger…"), "Ctrl+L", lambda: self.ledger_requested.emit(""))
         menu.addSeparator()
         self._add(menu, self.tr("&Next pane"), "F6", lambda: self.next_pane_requested.emit(False))
         self._add(menu, self.tr("P&revious pane"), "Shift+F6", lambda: self.next_pane_requested.emit(True))
@@ -112,7 +129,16 @@ class Menus(QObject):
         about.setMenuRole(QAction.MenuRole.AboutRole)
 
     def _edit(self, verb: str) -> None:
-        """Do ``verb`` in the field that has the focus, if it knows it."""
-        does = getattr(QApplication.focusWidget(), verb, None)
-        if does is not None:
+        """Do ``verb`` in the field that has the focus, if it knows it; undo what was removed, if it does not."""
+        field = QApplication.focusWidget()
+        does = getattr(field, verb, None)
+        if verb == "undo" and (does is None or not _can_undo(field)):
+            self.undo_requested.emit()
+        elif does is not None:
             does()
+
+
+def _can_undo(field: QWidget | None) -> bool:
+    if isinstance(field, QLineEdit):
+        return field.isUndoAvailable()
+    return isinstance(field, (QPlainTextEdit, QTextEdit)) and field.document().isUndoAvailable()

@@ -14,8 +14,25 @@ from assistant_app.gui.engine_link import Failure
 def reason_sentence(code: str, details: Mapping[str, Detail] | None = None) -> str:
     """What happened and what to do, for an error code and the facts that belong to it."""
     known = code if code in words.SENTENCES else Code.INTERNAL
-    template = QCoreApplication.translate("errors", words.SENTENCES[Code(known)])
-    return words.sentence(code, details, template)
+    english = words.SENTENCES[Code(known)]
+    template = QCoreApplication.translate("errors", english)
+    # Without a translation the choice is left to words.py, which has other sentences for some details.
+    return words.sentence(code, details, template if template != english else None)
+
+
+def place_words(path: str, page: int | None, page_label: str) -> str:
+    """Where in a document something stands: the page, or the heading where its kind has no pages; "" for neither."""
+    if page is None:
+        return page_label
+    label = page_label or str(page)
+    if is_slides(path):
+        return QCoreApplication.translate("places", "slide {page}").format(page=label)
+    return QCoreApplication.translate("places", "page {page}").format(page=label)
+
+
+def is_slides(path: str) -> bool:
+    """Whether the pages of a document are called slides."""
+    return path.casefold().endswith(".pptx")
 
 
 def failure_sentence(failure: Failure) -> str:

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QSpinBox, QToolButton, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDoubleSpinBox,
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
 
 from assistant_app import settings as declared
 from assistant_app.errors import DocentError
@@ -37,6 +47,8 @@ class SettingRow(QWidget):
         special: str = "",
         suffix: str = "",
         step: float = 1,
+        invitation: str = "",
+        note: str = "",
         parent: QWidget | None = None,
     ) -> None:
         """Args:
@@ -44,6 +56,8 @@ class SettingRow(QWidget):
         choices: the words for a text setting's values.
         special: the words for a number's least value.
         suffix: the number's unit.
+        invitation: what an empty field of text shows.
+        note: a sentence after the setting's own.
         """
         super().__init__(parent)
         self._link = link
@@ -53,8 +67,11 @@ class SettingRow(QWidget):
         self._timer.timeout.connect(self.flush)
         self._name = QCoreApplication.translate("settings", self._declared.label)
         self.editor = self._make_editor(choices or {}, special, suffix, step)
+        if isinstance(self.editor, QLineEdit):
+            self.editor.setPlaceholderText(invitation)
         self.reset = QToolButton(self)
-        self._help = QLabel(QCoreApplication.translate("settings", self._declared.help), self)
+        said = QCoreApplication.translate("settings", self._declared.help)
+        self._help = QLabel(f"{said} {note}".rstrip(), self)
         self._failure = QLabel(self)
         self._build()
         self.show_value()
@@ -72,8 +89,16 @@ class SettingRow(QWidget):
 
     def _make_editor(
         self, choices: Mapping[str, str], special: str, suffix: str, step: float
-    ) -> QComboBox | QSpinBox | QDoubleSpinBox:
+    ) -> QCheckBox | QComboBox | QDoubleSpinBox | QLineEdit | QSpinBox:
         default = self._declared.default
+        if isinstance(default, bool):
+            tick = QCheckBox(self._name, self)
+            tick.toggled.connect(self._wait)
+            return tick
+        if isinstance(default, str) and not self._declared.choices:
+            field = QLineEdit(self)
+            field.editingFinished.connect(self.flush)
+            return field
         if isinstance(default, str):
             box = QComboBox(self)
             for value in self._declared.choices:
@@ -122,11 +147,17 @@ class SettingRow(QWidget):
         layout.setHorizontalSpacing(style.SPACE)
         layout.setVerticalSpacing(style.SPACE // 2)
         layout.setColumnStretch(3, 1)
-        layout.addWidget(label, 0, 0)
-        layout.addWidget(self.editor, 0, 1)
-        layout.addWidget(self.reset, 0, 2)
-        layout.addWidget(self._help, 1, 1, 1, 3)
-        layout.addWidget(self._failure, 2, 1, 1, 3)
+        wide = isinstance(self.editor, QLineEdit)  # a text takes the room that there is
+        if isinstance(self.editor, QCheckBox):  # it carries the name itself
+            label.hide()
+            layout.addWidget(self.editor, 0, 0, 1, 2)
+        else:
+            layout.addWidget(label, 0, 0)
+            layout.addWidget(self.editor, 0, 1, 1, 3 if wide else 1)
+        layout.addWidget(self.reset, 0, 4 if wide else 2)
+        first = 0 if isinstance(self.editor, QCheckBox) else 1
+        layout.addWidget(self._help, 1, first, 1, 4 - first)
+        layout.addWidget(self._failure, 2, first, 1, 4 - first)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """The wheel scrolls the page; it changes a value only in the control that was chosen."""
@@ -139,6 +170,10 @@ class SettingRow(QWidget):
 
     def value(self) -> Value:
         """What the control shows."""
+        if isinstance(self.editor, QCheckBox):
+            return self.editor.isChecked()
+        if isinstance(self.editor, QLineEdit):
+            return self.editor.text().strip()
         if isinstance(self.editor, QComboBox):
             return str(self.editor.currentData())
         return self.editor.value()
@@ -147,7 +182,11 @@ class SettingRow(QWidget):
         """Show what the settings say; a change that is not saved yet is dropped."""
         value = self._settings[self.key]
         self.editor.blockSignals(True)
-        if isinstance(self.editor, QComboBox):
+        if isinstance(self.editor, QCheckBox):
+            self.editor.setChecked(bool(value))
+        elif isinstance(self.editor, QLineEdit):
+            self.editor.setText(str(value))
+        elif isinstance(self.editor, QComboBox):
             self.editor.setCurrentIndex(max(self.editor.findData(value), 0))
         elif isinstance(self.editor, QSpinBox):
             self.editor.setValue(int(value))

@@ -21,21 +21,25 @@ from assistant_app.gui import style
 from assistant_app.gui.adapters_page import AdaptersPage
 from assistant_app.gui.engine_link import EngineLink
 from assistant_app.gui.general_page import GeneralPage
+from assistant_app.gui.library_page import LibraryPage
 from assistant_app.gui.models_page import ModelsPage
 from assistant_app.gui.settings_page import SettingsPage
+from assistant_app.gui.watching import Watching
 from assistant_app.settings import Settings
 
 _NAVIGATION_WIDTH = 176
 
 
 class SettingsDialog(QDialog):
-    """Models, adapters and the rest. It stands beside the window and stops nothing: use ``show()``."""
+    """Models, adapters, the library and the rest. It stands beside the window and stops nothing: use ``show()``."""
 
     model_changed = Signal()
     adapter_changed = Signal()
     theme_changed = Signal(str)
+    backup_requested = Signal(bool)
+    restore_requested = Signal()
 
-    def __init__(self, link: EngineLink, settings: Settings, parent: QWidget | None = None) -> None:
+    def __init__(self, link: EngineLink, settings: Settings, watching: Watching, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._settings = settings
         self.setWindowTitle(self.tr("Settings"))
@@ -43,10 +47,12 @@ class SettingsDialog(QDialog):
         self.resize(880, 680)
         self.models = ModelsPage(link, settings, self)
         self.adapters = AdaptersPage(link, settings, self)
+        self.library = LibraryPage(link, settings, watching, self)
         self.general = GeneralPage(link, settings, self)
         self._pages: dict[str, SettingsPage] = {
             "models": self.models,
             "adapters": self.adapters,
+            "library": self.library,
             "general": self.general,
         }
         self.navigation = QListWidget(self)
@@ -55,6 +61,8 @@ class SettingsDialog(QDialog):
         self.models.model_changed.connect(self.model_changed)
         self.adapters.adapter_changed.connect(self.adapter_changed)
         self.general.theme_changed.connect(self.theme_changed)
+        self.library.backup_requested.connect(self.backup_requested)
+        self.library.restore_requested.connect(self.restore_requested)
         self.navigation.currentRowChanged.connect(self._on_row)
 
     def _build(self) -> None:
@@ -64,7 +72,7 @@ class SettingsDialog(QDialog):
         navigation.setIconSize(QSize(18, 18))
         navigation.setSpacing(2)
         style.set_role(navigation, "navigation")
-        icons = {"models": "model", "adapters": "adapter", "general": "settings"}
+        icons = {"models": "model", "adapters": "adapter", "library": "collection", "general": "settings"}
         for name, page in self._pages.items():
             QListWidgetItem(style.icon(icons[name]), page.accessibleName(), navigation)
             self._stack.addWidget(page)
@@ -92,7 +100,7 @@ class SettingsDialog(QDialog):
             button.setAutoDefault(False)
 
     def show_page(self, name: str) -> None:
-        """Turn to the page ``name``: models, adapters or general; it shows what is true now.
+        """Turn to the page ``name``: models, adapters, library or general; it shows what is true now.
 
         Raises:
             KeyError: there is no such page.

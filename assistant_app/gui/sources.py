@@ -8,11 +8,12 @@ from pathlib import PurePath
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from assistant_app.gui import style
+from assistant_app.gui import phrases, style
 from assistant_app.gui.flow_layout import FlowLayout
 from assistant_app.protocol.records import Answer, Citation, Hit
 
 _CHIP_NAME_WIDTH = 200
+_CHIP_PLACE_WIDTH = 140
 """Pixels that a document's name may take on a chip; the tooltip has all of it."""
 
 
@@ -67,10 +68,15 @@ class Sources(QWidget):
 
     def _chip(self, citation: Citation, parent: QWidget) -> QPushButton:
         name = PurePath(citation.path).name
-        page = "" if citation.page is None else self.tr("p. {page}").format(page=citation.page)
+        place = phrases.place_words(citation.path, citation.page, citation.page_label)
         chip = QPushButton(parent)
         style.set_role(chip, "chip")
-        short = chip.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, _CHIP_NAME_WIDTH)
+        metrics = chip.fontMetrics()
+        short = metrics.elidedText(name, Qt.TextElideMode.ElideMiddle, _CHIP_NAME_WIDTH)
+        page = self.tr("p. {page}").format(page=citation.page)
+        if citation.page is None or phrases.is_slides(citation.path):
+            innermost = place.rsplit(" › ", 1)[-1]  # the tooltip has all headings above it
+            page = metrics.elidedText(innermost, Qt.TextElideMode.ElideRight, _CHIP_PLACE_WIDTH)
         text = " · ".join(part for part in (f"{citation.number}  {short}", page) if part)
         chip.setText(text.replace("&", "&&"))
         if citation.verified:
@@ -80,9 +86,11 @@ class Sources(QWidget):
             chip.setIcon(style.icon("unverified", "warning"))
             words = self.tr("Not verified: the passage does not fully support the answer. Read it yourself.")
         chip.setIconSize(QSize(16, 16))
-        chip.setToolTip(f"{name}\n“{_shortened(citation.quote, 300)}”\n{words}")
+        chip.setToolTip(
+            f"{', '.join(part for part in (name, place) if part)}\n“{_shortened(citation.quote, 300)}”\n{words}"
+        )
         by = self.tr("found by search") if citation.given_by == "search" else ""
-        spoken = [self.tr("Source {number}").format(number=citation.number), name, page, by, words]
+        spoken = [self.tr("Source {number}").format(number=citation.number), name, place, by, words]
         chip.setAccessibleName(", ".join(part for part in spoken if part))
         chip.clicked.connect(lambda: self.citation_activated.emit(citation))
         return chip
@@ -110,6 +118,7 @@ class Sources(QWidget):
                 number=hit.rank,
                 path=hit.path,
                 page=hit.page,
+                page_label=hit.page_label,
                 quote=hit.text,
                 start=hit.start,
                 length=hit.length,
@@ -127,7 +136,7 @@ class _Passage(QPushButton):
     def __init__(self, hit: Hit, parent: QWidget) -> None:
         super().__init__(parent)
         name = PurePath(hit.path).name
-        place = name if hit.page is None else self.tr("{name}, page {page}").format(name=name, page=hit.page_label)
+        place = ", ".join(part for part in (name, phrases.place_words(hit.path, hit.page, hit.page_label)) if part)
         text = _shortened(" ".join(hit.text.split()), 160)
         layout = self._lines = QVBoxLayout(self)
         layout.setContentsMargins(12, style.SPACE, 12, style.SPACE)

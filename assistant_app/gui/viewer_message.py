@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from assistant_app.gui import style
 
@@ -13,7 +13,9 @@ _WIDEST = 360
 class ViewerMessage(QWidget):
     """One picture, one sentence, and at most one thing to do about it."""
 
-    password_given = Signal(str)
+    password_given = Signal(str, bool)
+    """Carries the password, and whether the system's keyring is to keep it."""
+
     retry_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -31,6 +33,7 @@ class ViewerMessage(QWidget):
         self.password.setPlaceholderText(self.tr("Password"))
         self.password.setAccessibleName(self.tr("Password of the document"))
         self.password.returnPressed.connect(self._give)
+        self.keep = QCheckBox(self.tr("Keep it in the system's keyring"), self)
         self.unlock = QPushButton(self.tr("Open"), self)
         self.unlock.setAccessibleName(self.tr("Open with this password"))
         style.set_role(self.unlock, "primary")
@@ -49,6 +52,7 @@ class ViewerMessage(QWidget):
         column.addWidget(self._icon)
         column.addWidget(self.sentence)
         column.addLayout(line)
+        column.addWidget(self.keep)
         column.addWidget(self.retry, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch(3)
         holder = QWidget(self)
@@ -80,10 +84,12 @@ class ViewerMessage(QWidget):
         self.sentence.setText(sentence)
         self.password.setVisible(password)
         self.unlock.setVisible(password)
+        self.keep.setVisible(password)
         self.retry.setVisible(retry)
         if not password:
             self.password.clear()
+            self.keep.setChecked(False)
 
     def _give(self) -> None:
         if self.password.text():
-            self.password_given.emit(self.password.text())
+            self.password_given.emit(self.password.text(), self.keep.isChecked())

@@ -1,7 +1,7 @@
 """The right pane: the pages of a document, and the sentence in them that a citation names.
 
 It parses nothing. Pages come as images from the engine, which has them drawn in a process that can be killed; boxes
-and words come as fractions of the page and are laid over the image here.
+and words come as fractions of the page and are laid over the image here. Documents without page images come as text.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import PurePath
 
-from PySide6.QtCore import QEvent, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QLabel, QStackedWidget, QVBoxLayout, QWidget
 
@@ -22,6 +22,8 @@ from assistant_app.gui.notice import Notice
 from assistant_app.gui.page_images import PASSING
 from assistant_app.gui.page_layout import on_page
 from assistant_app.gui.page_view import PageView
+from assistant_app.gui.preview_search import PreviewSearch
+from assistant_app.gui.preview_view import PreviewView
 from assistant_app.gui.viewer_message import ViewerMessage
 from assistant_app.gui.viewer_toolbar import ZOOM_IN_KEYS, ZOOM_OUT_KEYS, ViewerToolbar
 from assistant_app.protocol import messages
@@ -37,14 +39,16 @@ class ViewerPane(QWidget):
     page_changed = Signal(int)
     highlighted = Signal(str, int, object)
     """A citation is shown: the path, the page, and a list of QRectF in pixels of the page's image; the list is empty
-    where the page's text has no positions."""
+    where the page's text has no positions. In a preview they are pixels of its viewport, and page 0 stands for none."""
 
     def __init__(self, link: EngineLink, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._link = link
         self.current_path = ""
         self._password: str | None = None
+        self._keep_password = False
         self._is_open = False
+        self._is_preview = False
         self._is_refused = False
         self._opening: Job | None = None
         self._locating: Job | None = None
@@ -55,7 +59,9 @@ class ViewerPane(QWidget):
         self._patience = QTimer(self, singleShot=True, interval=_PATIENCE_MS)
         self._patience.timeout.connect(self._mention_opening)
         self.view = PageView(link, self)
+        self.preview = PreviewView(link, self)
         self.search = DocumentSearch(link, self)
+        self.preview_search = PreviewSearch(self.preview.document(), self)
         self.toolbar = ViewerToolbar(self)
         self.find_bar = FindBar(self.search, self)
         self.notice = Notice(self)
@@ -77,6 +83,7 @@ class ViewerPane(QWidget):
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self.message)
         self._stack.addWidget(self.view)
+        self._stack.addWidget(self.preview)
         tools = QVBoxLayout()
         tools.setContentsMargins(style.SPACE, style.SPACE, style.SPACE, 0)
         tools.setSpacing(style.SPACE // 2)
@@ -95,39 +102,62 @@ class ViewerPane(QWidget):
         self.view.page_changed.connect(self.page_changed)
         self.view.zoom_changed.connect(self._show_zoom)
         self.view.page_drawn.connect(self._announce)
-        self.toolbar.page_requested.connect(self.view.go_to)
-        self.toolbar.zoom_requested.connect(self.view.set_zoom)
-        self.toolbar.step_requested.connect(self.view.zoom_by_step)
-        self.toolbar.fit_requested.connect(self.view.set_fit)
-        self.toolbar.find_requested.connect(self._open_find_bar)
+        self._connect_preview()
+        self.toolbar.page_requested.connect(lambda page: self.front.go_to(page))
+        self.toolbar.zoom_requested.connect(lambda zoom: self.front.set_zoom(zoom))
+        self.toolbar.step_requested.connect(lambda by: self.front.zoom_by_step(by))
+        self.toolbar.fit_requested.connect(lambda fit: self.front.set_fit(fit))
+        self.toolbar.find_requested.connect(self.open_find_bar)
         self.find_bar.search_requested.connect(self._start_search)
-        self.find_bar.closed.connect(lambda: self.view.setFocus(Qt.FocusReason.OtherFocusReason))
+        self.find_bar.closed.connect(lambda: self.front.setFocus(Qt.FocusReason.OtherFocusReason))
         self.search.changed.connect(self._mark_matches)
         self.search.moved.connect(self._on_match)
         self.search.failed.connect(self._on_search_failed)
         self.message.password_given.connect(self._on_password)
         self.message.retry_requested.connect(self._open)
 
+    def _connect_preview(self) -> None:
+        self.preview.page_changed.connect(self.toolbar.set_page)
+        self.preview.page_changed.connect(self.page_changed)
+        self.preview.zoom_changed.connect(self._show_zoom)
+        self.preview.grown.connect(self._on_preview_grown)
+        self.preview.loaded.connect(self.preview_search.search_again)
+        self.preview.failed.connect(self._on_preview_failed)
+        self.preview.quote_shown.connect(self._on_quote_shown)
+        self.preview_search.changed.connect(self._mark_in_preview)
+        self.preview_search.moved.connect(self._on_match_in_preview)
+
     def _set_keys(self) -> None:
-        keys: list[tuple[list[QKeySequence], Callable[[], object]]] = [
-            ([QKeySequence("Ctrl+F")], self._open_find_bar),
-            ([QKeySequence("F3")], lambda: self.find_bar.step(1)),
-            ([QKeySequence("Shift+F3")], lambda: self.find_bar.step(-1)),
-            ([QKeySequence("Escape")], self.find_bar.close_bar),
-            (ZOOM_IN_KEYS, lambda: self.view.zoom_by_step(1)),
-            (ZOOM_OUT_KEYS, lambda: self.view.zoom_by_step(-1)),
-            ([QKeySequence("Ctrl+0")], lambda: self.view.set_fit("width")),
+        anywhere, here = Qt.ShortcutContext.WindowShortcut, Qt.ShortcutContext.WidgetWithChildrenShortcut
+        keys: list[tuple[list[QKeySequence], Qt.ShortcutContext, Callable[[], object]]] = [
+            ([QKeySequence("Ctrl+F")], anywhere, self.open_find_bar),
+            ([QKeySequence("F3")], anywhere, lambda: self.find_bar.step(1)),
+            ([QKeySequence("Shift+F3")], anywhere, lambda: self.find_bar.step(-1)),
+            ([QKeySequence("Escape")], here, self.find_bar.close_bar),
+            (ZOOM_IN_KEYS, here, lambda: self.front.zoom_by_step(1)),
+            (ZOOM_OUT_KEYS, here, lambda: self.front.zoom_by_step(-1)),
+            ([QKeySequence("Ctrl+0")], here, lambda: self.front.set_fit("width")),
         ]
-        for sequences, slot in keys:
+        for sequences, context, slot in keys:
             shortcut = QShortcut(self)
             shortcut.setKeys(sequences)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.setContext(context)
             shortcut.activated.connect(slot)
         copy = QShortcut(QKeySequence.StandardKey.Copy, self.view)
         copy.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         copy.activated.connect(self.view.copy)
 
     # ------------------------------------------------------------ what others ask for
+
+    @property
+    def front(self) -> PageView | PreviewView:
+        """What shows the document: its pages, or its text where it has no page images."""
+        return self.preview if self._is_preview else self.view
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a document is shown."""
+        return self._is_open
 
     def show_document(self, path: str, page: int = 1) -> None:
         """Show ``page`` of the document at ``path``; it is opened if it is not the one shown."""
@@ -157,6 +187,7 @@ class ViewerPane(QWidget):
             self._leave_document()
             self.current_path = path
             self._password = None
+            self._keep_password = False
             self._show_name()
         if self._is_open:
             self._go_to_wanted()
@@ -175,12 +206,18 @@ class ViewerPane(QWidget):
         self.find_bar.close_bar()
         self.search.clear()
         self.notice.close_notice()
+        self.preview_search.clear()
+        self._empty_views()
+
+    def _empty_views(self) -> None:
         self.toolbar.set_document(())
         self.view.set_document("", ())
+        self.preview.clear_document()
 
     def _open(self) -> None:
         self._is_refused = False
-        request = messages.OpenDocument(path=self.current_path, password=self._password)
+        keep, self._keep_password = self._keep_password, False
+        request = messages.OpenDocument(path=self.current_path, password=self._password, keep_password=keep)
         job = self._opening = self._link.request(request)
         number = job.number
         job.finished.connect(lambda event: self._on_opened(number, event))
@@ -198,6 +235,10 @@ class ViewerPane(QWidget):
         self._opening = None
         self._patience.stop()
         again, self._is_open = self._is_open, True
+        self._choose_front(event.preview)
+        if event.preview:
+            self._show_preview()
+            return
         self._stack.setCurrentWidget(self.view)
         self.toolbar.set_document(event.pages)
         kept = self.view.set_document(self.current_path, event.pages, keep_place=again)
@@ -215,8 +256,7 @@ class ViewerPane(QWidget):
             return  # It is opened again as soon as the engine is back.
         self._is_refused = True
         self._is_open = False
-        self.toolbar.set_document(())
-        self.view.set_document("", ())
+        self._empty_views()
         sentence = phrases.failure_sentence(failure)
         if failure.code in (Code.PASSWORD_NEEDED, Code.PASSWORD_WRONG):
             self.message.ask_password(sentence)
@@ -224,8 +264,8 @@ class ViewerPane(QWidget):
             self.message.say_failure(sentence)
         self._stack.setCurrentWidget(self.message)
 
-    def _on_password(self, password: str) -> None:
-        self._password = password
+    def _on_password(self, password: str, keep: bool) -> None:
+        self._password, self._keep_password = password, keep
         self._open()
 
     def _on_engine_ready(self) -> None:
@@ -236,11 +276,56 @@ class ViewerPane(QWidget):
     def _go_to_wanted(self) -> None:
         citation = self._citation
         if citation is None:
-            self.view.go_to(self._page_wanted)
+            self.front.go_to(self._page_wanted)
+            return
+        if self._is_preview:
+            self.preview.show_quote(citation)
             return
         if self.view.page != self._page_wanted:
             self.view.go_to(self._page_wanted)
         self._locate(citation)
+
+    # ------------------------------------------------------------ documents without page images
+
+    def _choose_front(self, preview: bool) -> None:
+        self._is_preview = preview
+        self._stack.setCurrentWidget(self.front)
+        self.setFocusProxy(self.front)
+        self.find_bar.use(self.preview_search if preview else self.search)
+
+    def _show_preview(self) -> None:
+        self.preview.open(self.current_path)
+        self.toolbar.set_preview(self.preview.pages, self.preview.page)
+        self._show_zoom()
+        if self._citation is not None and not self._is_located:
+            self.preview.show_quote(self._citation)
+        elif self._page_wanted > 1:
+            self.preview.go_to(self._page_wanted)
+
+    def _on_preview_grown(self) -> None:
+        self.toolbar.set_preview(self.preview.pages, self.preview.page)
+
+    def _on_preview_failed(self, failure: Failure) -> None:
+        self.notice.say(phrases.failure_sentence(failure), "warning")
+
+    def _on_quote_shown(self, found: bool) -> None:
+        if self._citation is None:
+            return
+        self._is_located = True
+        if not found:
+            quote = " ".join(self._citation.quote.split())
+            self.notice.say(
+                self.tr("“{quote}” – this sentence was not found in the text any more.").format(quote=quote)
+            )
+        self.highlighted.emit(self._citation.path, self._citation.page or 0, self.preview.quote_on_screen())
+
+    def _mark_in_preview(self) -> None:
+        self.preview.mark_matches(self.preview_search.found, self.preview_search.index)
+
+    def _on_match_in_preview(self) -> None:
+        self._mark_in_preview()
+        if 0 <= self.preview_search.index < self.preview_search.count:
+            self.preview.reveal(*self.preview_search.found[self.preview_search.index])
 
     # ------------------------------------------------------------ the cited sentence
 
@@ -250,6 +335,7 @@ class ViewerPane(QWidget):
         self._locating = self._citation = self._unannounced = None
         self._is_located = False
         self.view.mark_quote(0, ())
+        self.preview.show_quote(None)
         self.notice.close_notice()
 
     def _locate(self, citation: Citation) -> None:
@@ -298,12 +384,16 @@ class ViewerPane(QWidget):
 
     # ------------------------------------------------------------ find
 
-    def _open_find_bar(self) -> None:
+    def open_find_bar(self) -> None:
+        """Show the bar for finding text, if a document is shown."""
         if self._is_open:
             self.find_bar.open_bar()
 
     def _start_search(self, text: str) -> None:
-        if self._is_open:
+        if self._is_preview:
+            top = self.preview.cursorForPosition(QPoint(8, 8)).position()
+            self.preview_search.search(text, top)
+        elif self._is_open:
             self.search.start(self.current_path, text, self.view.page)
 
     def _mark_matches(self) -> None:
@@ -325,7 +415,7 @@ class ViewerPane(QWidget):
     # ------------------------------------------------------------ looks
 
     def _show_zoom(self) -> None:
-        self.toolbar.set_zoom(self.view.zoom, self.view.fit)
+        self.toolbar.set_zoom(self.front.zoom, self.front.fit)
 
     def _show_name(self) -> None:
         name = PurePath(self.current_path).name

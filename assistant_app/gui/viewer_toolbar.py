@@ -32,6 +32,7 @@ class ViewerToolbar(QWidget):
         super().__init__(parent)
         self._pages: Sequence[PageSize] = ()
         self._page = 0
+        self._is_preview = False
         self.previous = self._button("up", self.tr("Previous page"), lambda: self._step(-1))
         self.next = self._button("down", self.tr("Next page"), lambda: self._step(1))
         self.field = QLineEdit(self)
@@ -96,15 +97,28 @@ class ViewerToolbar(QWidget):
 
     def set_document(self, pages: Sequence[PageSize]) -> None:
         """Offer ``pages``; without any, nothing can be used."""
+        self._is_preview = False
+        self._offer(pages, bool(pages))
+
+    def set_preview(self, labels: Sequence[str], page: int) -> None:
+        """Offer what there is to do with plain text; ``labels`` are those of its slides, none where it has no pages."""
+        self._is_preview = True
+        if not labels or len(labels) != len(self._pages) or not self.find_button.isEnabled():
+            self._offer([PageSize(width=0, height=0, label=label) for label in labels], True, page)
+
+    def _offer(self, pages: Sequence[PageSize], usable: bool, page: int = 1) -> None:
         self._pages = pages
         for widget in self.findChildren(QWidget):
-            widget.setEnabled(bool(pages))
-        self.set_page(1 if pages else 0)
+            widget.setEnabled(usable)
+        for widget in (self.previous, self.next, self.field, self.count):
+            widget.setVisible(bool(pages) or not self._is_preview)
+        self._show_what_fits()
+        self.set_page(page if pages else 0)
 
     def set_page(self, page: int) -> None:
         """Show which page is looked at, and its printed label where that is another."""
-        self._page = page
-        if not page:
+        self._page = page if page <= len(self._pages) else 0
+        if not self._page:
             self.field.clear()
             self.count.clear()
             return
@@ -143,11 +157,14 @@ class ViewerToolbar(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        roomy = event.size().width() >= _ROOMY
+        self._show_what_fits()
+
+    def _show_what_fits(self) -> None:
+        roomy = self.width() >= _ROOMY and not self._is_preview
         for button in (self.fit_width, self.fit_page):
             button.setVisible(roomy)
         for button in (self.smaller, self.larger):
-            button.setVisible(event.size().width() >= _ROOMY * 3 // 4)
+            button.setVisible(self.width() >= _ROOMY * 3 // 4)
 
 
 ZOOM_IN_KEYS = [QKeySequence("Ctrl++"), QKeySequence("Ctrl+=")]

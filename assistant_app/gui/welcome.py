@@ -60,17 +60,18 @@ class Welcome(QWidget):
             self._title.setText(self.tr("Reading your documents"))
             self._words.setText(self.tr("You can ask as soon as the first one is ready."))
         elif empty:
-            self._title.setText(self.tr("Drop PDFs here"))
+            self._title.setText(self.tr("Drop documents here"))
             self._words.setText(
                 self.tr(
-                    "Files or whole folders, anywhere on this window. Then ask in your own words:"
-                    " every answer shows the page it comes from. Nothing leaves this computer."
+                    "PDF, Word, PowerPoint, EPUB, web pages, text; files or whole folders, anywhere on this window."
+                    " Then ask in your own words: every answer shows the page it comes from."
+                    " Nothing leaves this computer."
                 )
             )
         else:
             one = self.tr("Ask about your document")
             self._title.setText(one if count == 1 else self.tr("Ask about your {count} documents").format(count=count))
             self._words.setText(
-                self.tr("Every answer shows the page it comes from. Select documents on the left to ask only those.")
+                self.tr("Every answer shows the page it comes from. Tick documents on the left to ask only those.")
             )
         self._words.setFixedHeight(self._words.heightForWidth(_WORDS_WIDTH))

@@ -1,232 +1,144 @@
-"""What the library holds: the one room that knows SQLite. It is the truth; vectors are rebuilt from it."""
+"""What the library holds: documents, what they contain, and the keyword index. It is the truth; vectors follow it.
+
+A *document* is a file that was offered, under its path. A *content* is what such a file holds: pages and passages. Two
+documents with the same bytes share a content; a content without a document is swept away (:meth:`Catalog.sweep`).
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import sqlite3
-import threading
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from importlib import resources
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from assistant_app.documents.passages import Span
-from assistant_app.errors import Code, DocentError, is_disk_full
-from assistant_app.protocol.records import Document, DocumentStatus
+import msgspec
 
-TOKENIZER = "porter unicode61 remove_diacritics 2"
-"""As in migrations/0001_documents.sql."""
+from assistant_app.documents.cutting import Piece, searchable
+from assistant_app.errors import Code, DocentError
+from assistant_app.library.database import Database
+from assistant_app.protocol.records import Document, DocumentStatus, Heading, Kind, Section, Word
+
+FEW_DEAD = 0.1
+"""Share of passages without a document up to which a search leaves them to be dropped from its results."""
 
 
 class Page(NamedTuple):
-    """A page to be stored: its number (1-based), its printed label, its text and the passages in it."""
+    """A page (or section) to be stored.
+
+    Attributes:
+        number: 1-based; ``base``: code points of the document before it, where the kind has no pages, else 0.
+        passages: the passages in it, each with its id and the digest of what was embedded for it.
+        words: where each word stands, for recognised text.
+    """
 
     number: int
     label: str
     text: str
-    passages: Sequence[Span]
+    passages: Sequence[tuple[int, Piece, bytes]]
+    base: int = 0
+    headings: Sequence[Heading] = ()
+    words: Sequence[Word] | None = None
 
 
 class Stored(NamedTuple):
-    """What is remembered of a file, to see whether it changed."""
+    """What is remembered of a file, to see whether it changed and whether reading it again makes sense."""
 
     id: int
+    content_id: int | None
     content_hash: str | None
     size: int
     modified_ns: int
+    status: DocumentStatus
+    reason: str | None
+    read_by: int
+    removed: bool
 
 
 class Passage(NamedTuple):
-    """A passage as it is found: where it stands, its text, and its page's text."""
+    """A passage as it is found: where it stands, and its text.
+
+    ``page`` is null where the document has none; ``start`` then counts from the document's first character, otherwise
+    from the page's. ``section`` is the page, or the section's number.
+    """
 
     id: int
-    document_id: int
+    content_id: int
     path: str
-    page: int
+    page: int | None
     label: str
     start: int
     length: int
     text: str
+    heading: str
+    table_header: str
+    section: int
 
 
-class Catalog:
-    """The catalogue of one library. Safe to use from threads; one process at a time."""
+class Scope(NamedTuple):
+    """Where a search looks: in these contents, by the names of these documents."""
+
+    content_ids: list[int]
+    document_ids: list[int] | None
+
+
+class Catalog(Database):
+    """The catalogue of one library."""
 
     def __init__(self, path: Path) -> None:
-        """Opens or creates the catalogue and brings it up to date.
-
-        Raises:
-            DocentError: ``library_damaged``, ``library_newer``, ``library_unwritable`` or ``disk_full``.
-        """
-        self._path = path
-        self._lock = threading.RLock()
-        try:
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-        except sqlite3.Error as error:
-            raise self._problem(error) from error
-        try:
-            # FULL: what was reported as stored survives a power cut too.
-            self._db.executescript(
-                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                "PRAGMA secure_delete = FAST; PRAGMA temp_store = MEMORY;"
-            )
-            # A question's words are stemmed by SQLite's own tokenizer, in a table of the connection's memory.
-            self._db.executescript(
-                f"CREATE VIRTUAL TABLE temp.asked USING fts5 (text, tokenize = '{TOKENIZER}');"
-                "CREATE VIRTUAL TABLE temp.asked_terms USING fts5vocab (temp, asked, 'instance');"
-            )
-            if os.name == "posix":
-                with suppress(OSError):  # a file system without modes; the folder is private as well
-                    path.chmod(0o600)
-            self._migrate()
-        except BaseException as error:
-            self._db.close()
-            if isinstance(error, sqlite3.DatabaseError):
-                raise self._problem(error) from error
-            raise
-
-    def _problem(self, error: sqlite3.Error) -> DocentError:
-        said = str(error)
-        if is_disk_full(error):
-            code = Code.DISK_FULL
-        elif "readonly" in said or "unable to open" in said:
-            code = Code.LIBRARY_UNWRITABLE
-        elif "locked" in said:  # by a program that reads the file behind Docent's back
-            code = Code.LIBRARY_IN_USE
-        else:
-            code = Code.LIBRARY_DAMAGED
-        return DocentError(code, path=str(self._path))
-
-    def _migrate(self) -> None:
-        files = sorted(
-            entry.name
-            for entry in resources.files("assistant_app.library").joinpath("migrations").iterdir()
-            if entry.name.endswith(".sql")
-        )
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(files):
-            raise DocentError(Code.LIBRARY_NEWER, path=str(self._path))
-        for number, name in enumerate(files[version:], start=version + 1):
-            script = resources.files("assistant_app.library").joinpath("migrations", name).read_text(encoding="utf-8")
-            self._db.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All of it or nothing; other threads wait."""
-        with self._lock:
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                yield self._db
-                self._db.execute("COMMIT")
-            except BaseException as error:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.ProgrammingError):
-                    raise self._problem(error) from error
-                raise
-
-    def _rows(self, sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        with self._lock:
-            try:
-                return self._db.execute(sql, values).fetchall()
-            except sqlite3.ProgrammingError:  # a closed catalogue is no damaged one
-                raise
-            except sqlite3.DatabaseError as error:
-                raise self._problem(error) from error
-
-    def close(self) -> None:
-        with self._lock:
-            self._db.close()
+        """As :class:`Database`."""
+        super().__init__(path)
+        self._being_written: set[int] = set()
 
     # ------------------------------------------------------------ documents
 
     def stored(self, path: str) -> Stored | None:
-        """What is remembered of the file at ``path``."""
-        rows = self._rows("SELECT id, content_hash, size, modified_ns FROM documents WHERE path = ?", (path,))
+        """What is remembered of the file at ``path``, removed or not."""
+        rows = self.rows(
+            """SELECT id, content_id, content_hash, size, modified_ns, status, reason, read_by, removed_at IS NOT NULL
+               FROM documents WHERE path = ?""",
+            (path,),
+        )
         return Stored(*rows[0]) if rows else None  # type: ignore[arg-type]  # the columns' types are the schema's
 
-    def documents(self, paths: Iterable[str] | None = None) -> list[Document]:
-        """Every document, or those of ``paths`` that are known, by path."""
+    def documents(self, paths: Iterable[str] | None = None, *, removed: bool = False) -> list[Document]:
+        """Every document, or those of ``paths`` that are known, by path; with ``removed`` those that were removed."""
         only, values = "", []
         if paths is not None:
-            only, values = "WHERE d.path IN (SELECT value FROM json_each(?))", [json.dumps(list(paths))]
-        rows = self._rows(
-            f"""SELECT d.path, d.status, d.reason, d.page_count, d.seconds, d.size, d.details,
-                (SELECT count(*) FROM passages p WHERE p.document_id = d.id),
-                (SELECT json_group_array(name) FROM (SELECT c.name FROM collections c
-                 JOIN collected k ON k.collection_id = c.id WHERE k.document_id = d.id ORDER BY c.name))
-            FROM documents d {only} ORDER BY d.path""",
+            only, values = "AND d.path IN (SELECT value FROM json_each(?))", [json.dumps(list(paths))]
+        rows = self.rows(
+            f"""SELECT d.path, d.status, d.reason, d.page_count, d.seconds, d.size, d.details, d.empty_pages,
+                d.failed_pages, d.recognised_pages, d.indexed_at, d.removed_at, c.kind,
+                (SELECT count(*) FROM passages p WHERE p.content_id = d.content_id),
+                (SELECT json_group_array(name) FROM (SELECT n.name FROM collections n
+                 JOIN collected k ON k.collection_id = n.id WHERE k.document_id = d.id ORDER BY n.name))
+            FROM documents d LEFT JOIN contents c ON c.id = d.content_id
+            WHERE d.removed_at IS {"NOT" if removed else ""} NULL {only} ORDER BY d.path""",
             values,
         )
-        return [
-            Document(
-                path=str(path),
-                status=status,  # type: ignore[arg-type]  # as above
-                reason=reason,  # type: ignore[arg-type]
-                pages=pages,  # type: ignore[arg-type]
-                seconds=seconds,  # type: ignore[arg-type]
-                size=size,  # type: ignore[arg-type]
-                details=json.loads(str(details)),
-                passages=passages,  # type: ignore[arg-type]
-                collections=json.loads(str(collections)),
-            )
-            for path, status, reason, pages, seconds, size, details, passages, collections in rows
-        ]
-
-    def reserve_passage_ids(self, count: int) -> range:
-        """``count`` passage ids that were never used and never will be by another document."""
-        with self._transaction() as db:
-            row = db.execute("SELECT value FROM facts WHERE name = 'next_passage'").fetchone()
-            first = int(row[0]) if row else 1
-            db.execute("INSERT OR REPLACE INTO facts VALUES ('next_passage', ?)", (str(first + count),))
-        return range(first, first + count)
-
-    def reserve_document_id(self, path: str) -> int:
-        """The id that the document at ``path`` has or will have."""
-        with self._transaction() as db:
-            row = db.execute("SELECT id FROM documents WHERE path = ?", (path,)).fetchone()
-            if row:
-                return int(row[0])
-            row = db.execute("SELECT value FROM facts WHERE name = 'next_document'").fetchone()
-            number = int(row[0]) if row else 1
-            db.execute("INSERT OR REPLACE INTO facts VALUES ('next_document', ?)", (str(number + 1),))
-            return number
+        return [_document(row) for row in rows]
 
     def put(
-        self,
-        document_id: int,
-        document: Document,
-        *,
-        content_hash: str | None,
-        modified_ns: int,
-        name: str,
-        pages: Sequence[Page],
-        passage_ids: Sequence[int],
-    ) -> list[int]:
-        """Store a document with its pages and passages in one step, in place of what stood under its path.
+        self, document: Document, *, content_id: int | None, content_hash: str | None, modified_ns: int, read_by: int
+    ) -> None:
+        """Store a document's outcome in one step, in place of what stood under its path; its content is complete then.
 
-        Args:
-            name: the document's name as keyword search sees it.
-            passage_ids: one for each passage of ``pages``, in order (:meth:`reserve_passage_ids`).
-
-        Returns:
-            The ids of the passages that this replaced; their vectors can go.
+        The content that it had before stays until :meth:`sweep`, unless another document has it too.
         """
-        numbers = iter(passage_ids)
-        with self._transaction() as db:
-            replaced = self._delete_passages(db, document_id)
+        with self.transaction() as db:
             db.execute(
-                """INSERT INTO documents (id, path, content_hash, size, modified_ns, status, reason, details,
-                   page_count, seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                   ON CONFLICT (id) DO UPDATE SET content_hash = excluded.content_hash, size = excluded.size,
-                   modified_ns = excluded.modified_ns, status = excluded.status, reason = excluded.reason,
-                   details = excluded.details, page_count = excluded.page_count, seconds = excluded.seconds,
+                """INSERT INTO documents (path, content_id, content_hash, size, modified_ns, status, reason, details,
+                   page_count, empty_pages, failed_pages, recognised_pages, seconds, read_by)
+                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                   ON CONFLICT (path) DO UPDATE SET content_id = excluded.content_id,
+                   content_hash = excluded.content_hash, size = excluded.size, modified_ns = excluded.modified_ns,
+                   status = excluded.status, reason = excluded.reason, details = excluded.details,
+                   page_count = excluded.page_count, empty_pages = excluded.empty_pages,
+                   failed_pages = excluded.failed_pages, recognised_pages = excluded.recognised_pages,
+                   seconds = excluded.seconds, read_by = excluded.read_by, removed_at = NULL,
                    indexed_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')""",
                 (
-                    document_id,
                     document.path,
+                    content_id,
                     content_hash,
                     document.size,
                     modified_ns,
@@ -234,112 +146,303 @@ class Catalog:
                     document.reason,
                     json.dumps(document.details),
                     document.pages,
+                    document.empty_pages,
+                    document.failed_pages,
+                    document.recognised_pages,
                     document.seconds,
+                    read_by,
                 ),
             )
-            for page in pages:
-                db.execute("INSERT INTO pages VALUES (?, ?, ?, ?)", (document_id, page.number, page.label, page.text))
-                for start, length in page.passages:
-                    number = next(numbers)
-                    db.execute(
-                        "INSERT INTO passages (id, document_id, page, start, length) VALUES (?, ?, ?, ?, ?)",
-                        (number, document_id, page.number, start, length),
-                    )
-                    db.execute(
-                        "INSERT INTO passage_words (rowid, document_name, text) VALUES (?, ?, ?)",
-                        (number, name, page.text[start : start + length]),
-                    )
-        return replaced
+            if content_id is not None:
+                db.execute("UPDATE contents SET complete = 1 WHERE id = ?", (content_id,))
 
     def touch(self, path: str, size: int, modified_ns: int) -> None:
         """Remember that the unchanged file at ``path`` has a new time stamp."""
-        with self._transaction() as db:
+        with self.transaction(durable=False) as db:
             db.execute("UPDATE documents SET size = ?, modified_ns = ? WHERE path = ?", (size, modified_ns, path))
 
-    def remove(self, path: str) -> list[int]:
-        """Forget the document at ``path``; the ids of its passages, whose vectors can go."""
-        with self._transaction() as db:
-            row = db.execute("SELECT id FROM documents WHERE path = ?", (path,)).fetchone()
-            if row is None:
-                return []
-            passages = self._delete_passages(db, row[0])
-            db.execute("DELETE FROM documents WHERE id = ?", (row[0],))
-        return passages
-
-    @staticmethod
-    def _delete_passages(db: sqlite3.Connection, document_id: int) -> list[int]:
-        rows = db.execute("SELECT id FROM passages WHERE document_id = ?", (document_id,))
-        numbers = [row[0] for row in rows]
-        db.execute(
-            "DELETE FROM passage_words WHERE rowid IN (SELECT id FROM passages WHERE document_id = ?)", (document_id,)
-        )
-        db.execute("DELETE FROM passages WHERE document_id = ?", (document_id,))
-        db.execute("DELETE FROM pages WHERE document_id = ?", (document_id,))
-        return numbers
-
-    # ------------------------------------------------------------ collections
-
-    def collect(self, path: str, collection: str) -> None:
-        """Put the document at ``path`` into a collection, made if it is new; a document may be in several."""
-        with self._transaction() as db:
-            db.execute("INSERT OR IGNORE INTO collections (name) VALUES (?)", (collection,))
+    def move(self, path: str, target: str, size: int, modified_ns: int) -> None:
+        """The file at ``path`` is at ``target`` now; its collections, its content and its history go along."""
+        with self.transaction() as db:
+            db.execute("DELETE FROM documents WHERE path = ?", (target,))
             db.execute(
-                """INSERT OR IGNORE INTO collected SELECT c.id, d.id FROM collections c, documents d
-                   WHERE c.name = ? AND d.path = ?""",
-                (collection, path),
+                "UPDATE documents SET path = ?, size = ?, modified_ns = ?, removed_at = NULL WHERE path = ?",
+                (target, size, modified_ns, path),
             )
 
-    def document_ids(self, paths: Iterable[str] | None = None, collection: str | None = None) -> list[int] | None:
-        """The documents that a question is limited to; null where it is limited to nothing.
+    def remove(self, paths: Sequence[str], *, forever: bool = False) -> None:
+        """Take documents out of the library, so that they can be put back until :meth:`purge`; or ``forever``."""
+        with self.transaction() as db:
+            if forever:
+                db.executemany("DELETE FROM documents WHERE path = ?", ((path,) for path in paths))
+            else:
+                db.executemany(
+                    "UPDATE documents SET removed_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now') WHERE path = ?",
+                    ((path,) for path in paths),
+                )
+
+    def put_back(self, paths: Sequence[str]) -> None:
+        """Undo :meth:`remove`."""
+        with self.transaction() as db:
+            db.executemany("UPDATE documents SET removed_at = NULL WHERE path = ?", ((path,) for path in paths))
+
+    def purge(self, hours: float) -> None:
+        """Forget for good what was removed more than so many hours ago."""
+        with self.transaction() as db:
+            db.execute(
+                "DELETE FROM documents WHERE removed_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)",
+                (f"-{hours * 3600:.0f} seconds",),
+            )
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be searched: no document in the library has a passage."""
+        return not self.rows(
+            """SELECT 1 FROM documents d JOIN passages p ON p.content_id = d.content_id
+               WHERE d.removed_at IS NULL LIMIT 1"""
+        )
+
+    def known_below(self, folder: str) -> list[str]:
+        """The paths of the documents in ``folder`` and below, removed ones left out."""
+        rows = self.rows(
+            "SELECT path FROM documents WHERE removed_at IS NULL AND substr(path, 1, ?) = ? ORDER BY path",
+            (len(folder), folder),
+        )
+        return [str(path) for (path,) in rows]
+
+    # ------------------------------------------------------------ contents
+
+    def content_of(self, content_hash: str, read_by: int) -> tuple[int, str] | None:
+        """The complete content with this hash, read by this version, and the path of a document that has it."""
+        rows = self.rows(
+            """SELECT c.id, d.path FROM contents c JOIN documents d ON d.content_id = c.id
+               WHERE c.hash = ? AND c.read_by = ? AND c.complete ORDER BY d.id LIMIT 1""",
+            (content_hash, read_by),
+        )
+        return (int(str(rows[0][0])), str(rows[0][1])) if rows else None
+
+    def paths_of(self, content_id: int) -> list[str]:
+        """The paths of all documents with this content, removed ones too."""
+        return [str(path) for (path,) in self.rows("SELECT path FROM documents WHERE content_id = ?", (content_id,))]
+
+    def begin_content(self, content_hash: str, kind: Kind, paged: bool, read_by: int) -> int:
+        """A new content, not complete yet; it becomes so when a document is :meth:`put` with it."""
+        with self.transaction(durable=False) as db:
+            # Numbers are never used twice: a stray vector must not get into another document's scope.
+            found = db.execute("SELECT value FROM facts WHERE name = 'next_document'").fetchone()
+            highest = db.execute("SELECT max(id) FROM contents").fetchone()[0] or 0
+            number = max(int(found[0]) if found else 1, highest + 1)
+            db.execute("INSERT OR REPLACE INTO facts VALUES ('next_document', ?)", (str(number + 1),))
+            db.execute(
+                "INSERT INTO contents (id, hash, kind, paged, read_by) VALUES (?, ?, ?, ?, ?)",
+                (number, content_hash, kind, paged, read_by),
+            )
+            self._being_written.add(number)
+            return number
+
+    def add_pages(self, content_id: int, name: str, pages: Sequence[Page]) -> None:
+        """Store pages of a content that is not complete yet.
+
+        Args:
+            name: the document's name as keyword search sees it.
+        """
+        with self.transaction(durable=False) as db:
+            for page in pages:
+                db.execute(
+                    "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (
+                        content_id,
+                        page.number,
+                        page.label,
+                        page.base,
+                        page.text,
+                        msgspec.json.encode(list(page.headings)).decode(),
+                        None if page.words is None else msgspec.msgpack.encode(list(page.words)),
+                    ),
+                )
+                for number, piece, key in page.passages:
+                    db.execute(
+                        "INSERT INTO passages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                        (number, content_id, page.number, *piece, key),
+                    )
+                    text = searchable(page.text[piece.start : piece.start + piece.length])
+                    db.execute(
+                        "INSERT INTO passage_words (rowid, document_name, heading, text) VALUES (?, ?, ?, ?)",
+                        (number, name, piece.heading, text),
+                    )
+
+    def reserve_passage_ids(self, count: int) -> range:
+        """``count`` passage ids that were never used and never will be by another passage."""
+        with self.transaction(durable=False) as db:
+            row = db.execute("SELECT value FROM facts WHERE name = 'next_passage'").fetchone()
+            first = int(row[0]) if row else 1
+            db.execute("INSERT OR REPLACE INTO facts VALUES ('next_passage', ?)", (str(first + count),))
+        return range(first, first + count)
+
+    def end_content(self, content_id: int) -> None:
+        """The content is not written any more: complete or not, :meth:`sweep` may judge it."""
+        self._being_written.discard(content_id)
+
+    def sweep(self, most: int = 500) -> list[int]:
+        """Delete up to ``most`` passages of contents that no document has, or that were never completed.
+
+        In small steps, because others wait meanwhile: call it until it returns nothing. The content that is being
+        written is left alone.
+
+        Returns:
+            The ids of the passages that are gone; their vectors can go.
+        """
+        with self.transaction(durable=False) as db:
+            row = db.execute(
+                """SELECT id FROM contents WHERE id NOT IN (SELECT value FROM json_each(?)) AND (NOT complete
+                   OR NOT EXISTS (SELECT 1 FROM documents d WHERE d.content_id = contents.id)) LIMIT 1""",
+                (json.dumps(list(self._being_written)),),
+            ).fetchone()
+            if row is None:
+                return []
+            rows = db.execute("SELECT id FROM passages WHERE content_id = ? LIMIT ?", (row[0], most)).fetchall()
+            gone = [int(number) for (number,) in rows]
+            db.executemany("DELETE FROM passage_words WHERE rowid = ?", rows)
+            db.executemany("DELETE FROM passages WHERE id = ?", rows)
+            if len(gone) < most:
+                db.execute("DELETE FROM pages WHERE content_id = ?", (row[0],))
+                db.execute("UPDATE documents SET content_id = NULL WHERE content_id = ?", (row[0],))
+                db.execute("DELETE FROM contents WHERE id = ?", (row[0],))
+        return gone or self.sweep(most)
+
+    # ------------------------------------------------------------ where a search looks
+
+    def scope(self, paths: Iterable[str] | None = None, collection: str | None = None) -> Scope | None:
+        """What a question is limited to; null where it is limited to nothing.
 
         Raises:
             DocentError: ``collection_unknown``.
         """
-        if paths is None and collection is None:
-            return None
-        conditions, values = ["1"], []
+        conditions, values = ["d.removed_at IS NULL", "d.content_id IS NOT NULL"], []
         if paths is not None:
             conditions.append("d.path IN (SELECT value FROM json_each(?))")
             values.append(json.dumps(list(paths)))
         if collection is not None:
-            found = self._rows("SELECT id FROM collections WHERE name = ?", (collection,))
+            found = self.rows("SELECT id FROM collections WHERE name = ?", (collection,))
             if not found:
                 raise DocentError(Code.COLLECTION_UNKNOWN, collection=collection)
             conditions.append("EXISTS (SELECT 1 FROM collected k WHERE k.document_id = d.id AND k.collection_id = ?)")
             values.append(str(found[0][0]))
-        rows = self._rows(f"SELECT d.id FROM documents d WHERE {' AND '.join(conditions)}", values)
-        return [int(str(row[0])) for row in rows]
+        limited = paths is not None or collection is not None
+        if not limited and not self._many_are_dead():
+            return None
+        rows = self.rows(f"SELECT d.content_id, d.id FROM documents d WHERE {' AND '.join(conditions)}", values)
+        contents = sorted({int(str(content)) for content, _ in rows})
+        return Scope(contents, [int(str(document)) for _, document in rows] if limited else None)
+
+    def _many_are_dead(self) -> bool:
+        """Whether so many passages have no document in the library that they would crowd others out of a search."""
+        dead = self.rows(
+            """SELECT (SELECT count(*) FROM passages p WHERE p.content_id = c.id) FROM contents c WHERE NOT EXISTS
+               (SELECT 1 FROM documents d WHERE d.content_id = c.id AND d.removed_at IS NULL)"""
+        )
+        return bool(dead) and sum(int(str(count)) for (count,) in dead) > FEW_DEAD * self.counts()["passages"]
 
     # ------------------------------------------------------------ passages
 
     def passage_ids(self) -> list[int]:
         """Every passage's id, ascending."""
-        return [int(str(row[0])) for row in self._rows("SELECT id FROM passages ORDER BY id")]
+        return [int(str(row[0])) for row in self.rows("SELECT id FROM passages ORDER BY id")]
 
-    def passages(self, ids: Sequence[int]) -> dict[int, Passage]:
-        """The passages with these ids; unknown ids are left out."""
-        rows = self._rows(
-            """SELECT p.id, p.document_id, d.path, p.page, g.label, p.start, p.length, w.text
-               FROM passages p JOIN documents d ON d.id = p.document_id
-               JOIN pages g ON g.document_id = p.document_id AND g.number = p.page
-               JOIN passage_words w ON w.rowid = p.id
-               WHERE p.id IN (SELECT value FROM json_each(?))""",
+    def passages(self, ids: Sequence[int], document_ids: Sequence[int] | None = None) -> dict[int, Passage]:
+        """The passages with these ids that a document in the library has; by the names of ``document_ids`` only."""
+        only, values = "", [json.dumps(list(ids))]
+        if document_ids is not None:
+            only = "AND d.id IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(list(document_ids)))
+        rows = self.rows(
+            f"""SELECT p.id, p.content_id, d.path, CASE WHEN c.paged THEN p.page END, g.label, g.base + p.start,
+                p.length, substr(g.text, p.start + 1, p.length), p.heading, p.table_header, p.page, min(d.id)
+                FROM passages p JOIN contents c ON c.id = p.content_id
+                JOIN documents d ON d.content_id = p.content_id AND d.removed_at IS NULL {only.replace("?", "?2")}
+                JOIN pages g ON g.content_id = p.content_id AND g.number = p.page
+                WHERE p.id IN (SELECT value FROM json_each(?1)) GROUP BY p.id""",
+            values,
+        )
+        return {row[0]: Passage(*row[:-1]) for row in rows}  # type: ignore[arg-type, misc]  # as above
+
+    def embedded(self, ids: Sequence[int]) -> dict[int, tuple[int, str, Piece, str]]:
+        """What a vector is made of, by passage id: content, document's name, piece and text; without unknown ids."""
+        rows = self.rows(
+            """SELECT p.id, p.content_id, w.document_name, p.start, p.length, p.heading, p.table_header,
+               substr(g.text, p.start + 1, p.length)
+               FROM passages p JOIN pages g ON g.content_id = p.content_id AND g.number = p.page
+               JOIN passage_words w ON w.rowid = p.id WHERE p.id IN (SELECT value FROM json_each(?))""",
             (json.dumps(list(ids)),),
         )
-        return {row[0]: Passage(*row) for row in rows}  # type: ignore[arg-type, misc]  # as above
+        return {
+            number: (content, name, Piece(start, length, heading, header), text)  # type: ignore[arg-type, misc]
+            for number, content, name, start, length, heading, header, text in rows
+        }
 
-    def page_text(self, path: str, page: int) -> str | None:
-        """The text of a page, null where there is none."""
-        rows = self._rows(
-            """SELECT g.text FROM pages g JOIN documents d ON d.id = g.document_id
+    def with_keys(self, keys: Iterable[bytes]) -> dict[bytes, int]:
+        """For each key (digest of what was embedded) that is known: the id of a passage with it."""
+        found: dict[bytes, int] = {}
+        wanted = list(dict.fromkeys(keys))
+        for first in range(0, len(wanted), 500):
+            some = wanted[first : first + 500]
+            marks = ", ".join("?" * len(some))
+            rows = self.rows(f"SELECT key, id FROM passages WHERE key IN ({marks})", some)
+            found.update(rows)  # type: ignore[arg-type]  # as above
+        return found
+
+    def page_text(self, path: str, section: int) -> tuple[str, int] | None:
+        """The text of a page or section, and how many code points of the document stand before it where the document
+        has no pages (else 0); null where there is no such page."""
+        rows = self.rows(
+            """SELECT g.text, g.base FROM pages g JOIN documents d ON d.content_id = g.content_id
                WHERE d.path = ? AND g.number = ?""",
+            (path, section),
+        )
+        return (str(rows[0][0]), int(str(rows[0][1]))) if rows else None
+
+    def recognised_words(self, path: str, page: int) -> tuple[str, list[Word]] | None:
+        """The text of a page that was recognised (OCR), and where its words stand; null for every other page."""
+        rows = self.rows(
+            """SELECT g.text, g.words FROM pages g JOIN documents d ON d.content_id = g.content_id
+               WHERE d.path = ? AND g.number = ? AND g.words IS NOT NULL""",
             (path, page),
         )
-        return str(rows[0][0]) if rows else None
+        if not rows:
+            return None
+        text, words = rows[0]
+        return str(text), msgspec.msgpack.decode(words, type=list[Word])  # type: ignore[call-overload]
+
+    def recognised_pages(self, path: str) -> list[int]:
+        """The pages of a document whose text was recognised."""
+        rows = self.rows(
+            """SELECT g.number FROM pages g JOIN documents d ON d.content_id = g.content_id
+               WHERE d.path = ? AND g.words IS NOT NULL ORDER BY g.number""",
+            (path,),
+        )
+        return [int(str(number)) for (number,) in rows]
+
+    def sections(self, path: str, first: int, most: int) -> list[Section]:
+        """Up to ``most`` pages or sections of a document from number ``first`` on, for its plain preview."""
+        rows = self.rows(
+            """SELECT CASE WHEN c.paged THEN g.number END, g.label, g.base, g.text, g.headings
+               FROM pages g JOIN contents c ON c.id = g.content_id JOIN documents d ON d.content_id = c.id
+               WHERE d.path = ? AND g.number >= ? ORDER BY g.number LIMIT ?""",
+            (path, first, most),
+        )
+        return [
+            Section(
+                page=page,  # type: ignore[arg-type]  # as above
+                label=str(label),
+                start=base,  # type: ignore[arg-type]
+                text=str(text),
+                headings=msgspec.json.decode(str(headings), type=list[Heading]),
+            )
+            for page, label, base, text, headings in rows
+        ]
 
     def frequencies(self, words: Sequence[str]) -> list[int]:
         """In how many passages each of ``words`` stands, stemmed as the index stems; 0 where in none."""
-        with self._transaction() as db:
+        with self.transaction(durable=False) as db:
             db.execute("DELETE FROM temp.asked")
             db.executemany("INSERT INTO temp.asked (rowid, text) VALUES (?, ?)", enumerate(words))
             rows = db.execute(
@@ -350,45 +453,64 @@ class Catalog:
         return [int(found.get(number, 0)) for number in range(len(words))]
 
     def matching(
-        self, words: Sequence[str], count: int, document_ids: Sequence[int] | None = None
+        self, words: Sequence[str], count: int, content_ids: Sequence[int] | None = None
     ) -> list[tuple[int, float]]:
         """The passages in which any of ``words`` stands: ``(passage id, BM25 score)``, best (smallest) first."""
         query = " OR ".join('"' + word.replace('"', '""').replace("\0", " ") + '"' for word in words)
         only, values = "", [query]
-        if document_ids is not None:
-            only = """AND rowid IN (SELECT id FROM passages WHERE document_id IN (SELECT value FROM json_each(?)))"""
-            values.append(json.dumps(list(document_ids)))
-        rows = self._rows(
+        if content_ids is not None:
+            only = """AND rowid IN (SELECT id FROM passages WHERE content_id IN (SELECT value FROM json_each(?)))"""
+            values.append(json.dumps(list(content_ids)))
+        rows = self.rows(
             f"""SELECT rowid, bm25(passage_words) AS score FROM passage_words
                 WHERE passage_words MATCH ? {only} ORDER BY score LIMIT ?""",
             [*values, count],
         )
         return [(int(str(number)), float(str(score))) for number, score in rows]
 
-    # ------------------------------------------------------------ facts and health
+    # ------------------------------------------------------------ facts
 
     def fact(self, name: str) -> str | None:
         """A remembered value, such as the identity of the embedding model."""
-        rows = self._rows("SELECT value FROM facts WHERE name = ?", (name,))
+        rows = self.rows("SELECT value FROM facts WHERE name = ?", (name,))
         return str(rows[0][0]) if rows else None
 
     def remember(self, name: str, value: str) -> None:
-        with self._transaction() as db:
+        with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def counts(self) -> dict[str, int]:
-        """How many documents, pages and passages the library holds."""
-        return {
-            table: int(str(self._rows(f"SELECT count(*) FROM {table}")[0][0]))
-            for table in ("documents", "pages", "passages")
-        }
-
-    def is_sound(self) -> bool:
-        """Whether SQLite finds no fault in its file."""
-        try:
-            return self._rows("PRAGMA quick_check") == [("ok",)]
-        except DocentError:
-            return False
+        """How many documents (removed ones left out), pages and passages the library holds."""
+        documents, pages, passages = self.rows(
+            """SELECT (SELECT count(*) FROM documents WHERE removed_at IS NULL), (SELECT count(*) FROM pages),
+               (SELECT count(*) FROM passages)"""
+        )[0]
+        return {"documents": int(str(documents)), "pages": int(str(pages)), "passages": int(str(passages))}
 
 
-__all__ = ["Catalog", "DocumentStatus", "Page", "Passage", "Stored"]
+def _document(row: Sequence[object]) -> Document:
+    path, status, reason, pages, seconds, size, details, empty, failed, recognised, indexed, removed, kind, *rest = row
+    passages, collections = rest
+    return msgspec.convert(
+        {
+            "path": path,
+            "status": status,
+            "reason": reason,
+            "pages": pages,
+            "seconds": seconds,
+            "size": size,
+            "details": json.loads(str(details)),
+            "empty_pages": empty,
+            "failed_pages": failed,
+            "recognised_pages": recognised,
+            "indexed_at": indexed,
+            "removed_at": removed,
+            "kind": kind,
+            "passages": passages,
+            "collections": json.loads(str(collections)),
+        },
+        Document,
+    )
+
+
+__all__ = ["Catalog", "Page", "Passage", "Scope", "Stored"]

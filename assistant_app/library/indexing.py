@@ -1,88 +1,66 @@
-"""Files become searchable: read in a process of their own, cut into passages, embedded, stored in one step a file.
+"""Files become searchable: read in processes of their own, cut into passages, embedded, stored.
 
-Reading runs ahead of embedding in a thread. Vectors are stored before the catalogue's transaction, under ids that are
-never used twice: a crash in between leaves stray vectors that no search returns, and the file is simply indexed again.
+Change costs little: a file whose size and time are as before costs a look; the same bytes under another name, or at
+another place, cost a digest; of a changed file only those passages are embedded whose text changed.
+
+Nothing is there by half: pages and vectors are stored as they come, under a content that no document has yet, and the
+last step gives it to the document. What a crash leaves without a document is swept away, and its file read again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import queue
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from assistant_app.documents.cutting import CutPage, cut, embedded_text
 from assistant_app.documents.files import Offered, offered_files
-from assistant_app.documents.passages import fold_space, split
+from assistant_app.documents.passages import fold_space
 from assistant_app.documents.reader_pool import PageText, ReaderPool
 from assistant_app.errors import Code, Detail, DocentError, is_disk_full
-from assistant_app.library import catalog
-from assistant_app.library.catalog import Catalog
+from assistant_app.library.catalog import Catalog, Page, Stored
+from assistant_app.library.collections import Collections
 from assistant_app.library.embedder import Embedder
+from assistant_app.library.pace import Pace, Report
+from assistant_app.library.read_ahead import Look, ReadAhead
 from assistant_app.library.vectors import Vectors
-from assistant_app.protocol.messages import DocumentDone, IndexProgress
-from assistant_app.protocol.records import Document, DocumentStatus, Stage
+from assistant_app.library.worklist import Worklist
+from assistant_app.protocol.records import Document, DocumentStatus
 
-EMBED_AT_ONCE = 256
-"""Passages that are collected before they are embedded together; sorted by length they waste less padding."""
-PAGES_AHEAD = 200
-"""Pages that reading may be ahead of embedding."""
-LAST_PAGE = 1.0
-"""Seconds that a job waits for its reading thread. One that is in the middle of a slow page ends after that page."""
-REPORT_EVERY = 0.1
-"""Seconds between two progress reports."""
+READING = 2
+"""The version of reading and cutting. What an older one read is read again when its file is indexed the next time."""
 
-Report = Callable[[IndexProgress | DocumentDone], None]
+STORE_AT_ONCE = 256
+"""Passages that are collected before they are embedded and stored."""
+EMBED_AT_ONCE = 32
+"""Passages that are embedded before a question gets its turn: a tenth of a second."""
+MOST_TRIES = 2
+"""Times that the reading of a file may end the whole process before it is left alone."""
 
 
-@dataclass
-class _Pace:
-    """How far a job is; its estimates count bytes, because the pages of later files are not known yet."""
+class Wishes(NamedTuple):
+    """How a job is to be done.
 
-    report: Report
-    files_total: int
-    bytes_total: int
-    began: float = field(default_factory=time.monotonic)
-    files_done: int = 0
-    bytes_done: int = 0
-    pages_done: int = 0
-    last_report: float = 0.0
+    Attributes:
+        password: gives the password of a path, if one is known.
+        ocr: pictures are read by text recognition; ``ocr_new``: that was not so when older files were read.
+        cancelled: asked often; what is stored by then stays.
+        wait: called often; blocks while something more urgent runs, and returns the seconds that it did.
+    """
 
-    def tell(self, path: str, stage: Stage, size: int, done: int, total: int, force: bool = False) -> None:
-        now = time.monotonic()
-        if not force and now - self.last_report < REPORT_EVERY:
-            return
-        self.last_report = now
-        elapsed = now - self.began
-        share = (self.bytes_done + (size * done / total if total else 0)) / max(self.bytes_total, 1)
-        # Under a second or a hundredth of the work an estimate would jump about.
-        known = elapsed > 1.0 and share > 0.01
-        pages = self.pages_done + done
-        self.report(
-            IndexProgress(
-                path=path,
-                stage=stage,
-                pages_done=done,
-                pages_total=total,
-                files_done=self.files_done,
-                files_total=self.files_total,
-                pages_per_second=round(pages / elapsed, 1) if elapsed > 0.5 and pages else None,
-                seconds_left=round(elapsed * (1 - share) / share, 1) if known else None,
-            )
-        )
-
-    def finish(self, document: Document) -> None:
-        self.files_done += 1
-        self.bytes_done += document.size
-        self.pages_done += document.pages if document.status != "unchanged" else 0
-        self.report(DocumentDone(document=document))
+    password: Callable[[str], str | None] = lambda path: None
+    ocr: bool = True
+    cancelled: Callable[[], bool] = lambda: False
+    wait: Callable[[], float] = lambda: 0.0
+    report: Report = lambda progress: None
 
 
 class Indexer:
@@ -93,6 +71,8 @@ class Indexer:
         self._vectors = vectors
         self._embedder = embedder
         self._readers = readers
+        self.worklist = Worklist(known)
+        self.collections = Collections(known)
 
     def index(
         self,
@@ -100,224 +80,371 @@ class Indexer:
         *,
         collection: str | None = None,
         passwords: Mapping[str, str] | None = None,
-        report: Report = lambda progress: None,
-        cancelled: Callable[[], bool] = lambda: False,
-        wait: Callable[[], None] = lambda: None,
+        wishes: Wishes | None = None,
+        prepare: Callable[[], object] = lambda: None,
+        found_in_folder: bool = False,
     ) -> list[Document]:
         """Add files and folders.
 
         Args:
-            paths: a file that is named is always tried; of a folder, whatever its content says is a PDF.
+            paths: a file that is named is always tried; of a folder, whatever is a document by its content.
             collection: name of a collection to put the documents in.
             passwords: path to password.
-            report: gets progress and, once for each file, its outcome.
-            cancelled: asked between pages; what is stored by then stays.
-            wait: called between batches; may block while something more urgent runs.
+            prepare: called before the first file is read, if any has to be.
+            found_in_folder: nobody named the files among ``paths``; they were found in a watched folder.
 
         Returns:
-            One document for each file, with its outcome.
+            One document for each file, with its outcome, in the order of the files.
 
         Raises:
-            DocentError: ``cancelled``, ``disk_full``, ``library_damaged`` or ``embedder_*``: what stops all files.
+            DocentError: ``cancelled``, ``disk_full``, ``library_damaged``, ``vector_server_*`` or ``embedder_*``: what
+                stops all files. What has no outcome then stays on the worklist.
         """
+        wishes = wishes or Wishes()
+        given = dict(passwords or {})
+        if given:
+            wishes = wishes._replace(password=lambda path, ask=wishes.password: given.get(path) or ask(path))  # type: ignore[misc]
         found: list[Offered] = []
         for each in offered_files(paths):  # a whole disk may have been dropped
-            if cancelled():
+            if wishes.cancelled():
                 raise DocentError(Code.CANCELLED)
-            found.append(each)
-        pace = _Pace(report, len(found), sum(offered.size for offered in found))
-        outcomes: list[Document] = []
-        for offered in found:
-            if cancelled():
-                raise DocentError(Code.CANCELLED)
-            if offered.outcome is not None:
-                document = self._note(offered.outcome, offered)
-            else:
-                pace.tell(offered.path, "waiting", offered.size, 0, 0)
-                document = self._one(offered, (passwords or {}).get(offered.path), pace, cancelled, wait)
-            if collection is not None and document.status != "skipped":
-                self._catalog.collect(document.path, collection)
-            outcomes.append(document)
-            pace.finish(document)
-        return outcomes
+            found.append(replace(each, named=each.named and not found_in_folder))
+        self.worklist.add(((each.path, each.named) for each in found if each.outcome is None), collection)
+        return self.work(found, collection=collection, given=given, wishes=wishes, prepare=prepare)
 
-    # ------------------------------------------------------------ one file
-
-    def _one(
+    def work(
         self,
-        offered: Offered,
-        password: str | None,
-        pace: _Pace,
-        cancelled: Callable[[], bool],
-        wait: Callable[[], None],
-    ) -> Document:
-        path = offered.path
-        began = time.monotonic()
+        found: Sequence[Offered],
+        *,
+        collection: str | None = None,
+        given: Mapping[str, str] | None = None,
+        wishes: Wishes,
+        prepare: Callable[[], object] = lambda: None,
+    ) -> list[Document]:
+        """Index files that stand on the worklist; as :meth:`index`."""
+        cheap = {
+            each.path: document for each in found if (document := self._without_reading(each, given or {}, wishes))
+        }
+        costly = [each for each in found if each.path not in cheap]
+        pace = Pace(wishes.report, len(found), sum(each.size for each in costly))
+        outcomes: dict[str, Document] = {}
+
+        def done(each: Offered, document: Document, size: int = 0) -> None:
+            if collection is not None and document.status != "skipped":
+                self.collections.collect(collection, [document.path])
+                document = msgspec.structs.replace(document, collections=sorted({*document.collections, collection}))
+            outcomes[each.path] = document
+            pace.finish(document, size)
+
+        for each in found:
+            if each.path in cheap:
+                done(each, cheap[each.path])
+        self.worklist.done(list(cheap))
+        if costly:
+            prepare()
+            self._sweep()
+            ahead = ReadAhead(
+                self._readers,
+                [each.path for each in costly],
+                wishes.password,
+                lambda path, look: self._content_of(look, wishes) is None,
+                wishes.cancelled,
+                ocr=wishes.ocr,
+            )
+            with ahead:
+                for number, each in enumerate(costly):
+                    pace.tell(each.path, "waiting")
+                    done(each, self._one(number, each, ahead, pace, wishes), each.size)
+        return [outcomes[each.path] for each in found]
+
+    def _sweep(self) -> None:
+        while gone := self._catalog.sweep():
+            self._vectors.remove(gone)
+
+    # ------------------------------------------------------------ files that cost a look
+
+    def _without_reading(self, each: Offered, given: Mapping[str, str], wishes: Wishes) -> Document | None:
+        """The outcome of a file that need not be read: it cannot be, or it is known as it is."""
+        if wishes.cancelled():
+            raise DocentError(Code.CANCELLED)
+        if each.outcome is not None:
+            return self._note(each.outcome)
+        known = self._catalog.stored(each.path)
+        if known is None or known.removed:
+            return None
         try:
-            before = os.stat(path)
-            known = self._catalog.stored(path)
-            held = self._catalog.documents([path])
-            if known and held and held[0].status in ("indexed", "partial"):
-                same_stat = (known.size, known.modified_ns) == (before.st_size, before.st_mtime_ns)
-                if same_stat or (known.size == before.st_size and known.content_hash == _content_hash(path)):
-                    if not same_stat:
-                        self._catalog.touch(path, before.st_size, before.st_mtime_ns)
-                    return _unchanged(held[0])
-            with closing(self._read(offered, password, pace, cancelled)) as pages:
-                return self._store(offered, before, pages, began, pace, cancelled, wait)
-        except OSError as error:
-            if is_disk_full(error):
-                raise DocentError(Code.DISK_FULL, path=path) from error
-            code = Code.FILE_VANISHED if isinstance(error, FileNotFoundError) else Code.FILE_UNREADABLE
-            problem = DocentError(code, path=path)
-        except DocentError as error:
-            if error.code in _STOPS_ALL:
-                raise
-            problem = error
-        status: DocumentStatus = "skipped" if problem.code is Code.NOT_A_PDF else "failed"
-        document = Document(
-            path=path,
-            status=status,
-            reason=problem.code.value,
-            details={"path": path, **problem.details},
-            seconds=round(time.monotonic() - began, 3),
-            size=offered.size,
-        )
-        return self._note(document, offered)
+            now = os.stat(each.path)
+        except OSError:
+            return None  # the reading says why
+        if (known.size, known.modified_ns) != (now.st_size, now.st_mtime_ns) or known.read_by != READING:
+            return None
+        held = self._catalog.documents([each.path])[0]
+        if held.status in ("indexed", "partial") or (held.status == "failed" and not each.named):
+            return None if _ocr_came(held, wishes) or each.path in given else _unchanged(held)
+        return None
 
-    def _note(self, document: Document, offered: Offered) -> Document:
-        """Put a file that was not indexed into the ledger, without the passages of an older version of it.
+    def _note(self, document: Document) -> Document:
+        """Put a file that was not read into the ledger, without the passages of an older version of it.
 
-        A known file that is out of reach keeps its passages: an unplugged drive must not empty the library. A file
-        that was only found in a folder and is no PDF gets no row.
+        A known file that is out of reach keeps its passages: an unplugged drive must not empty the library.
         """
         held = self._catalog.documents([document.path])
         if document.reason in _OUT_OF_REACH and held:
             status: DocumentStatus = "missing" if document.reason == Code.FILE_MISSING else "failed"
             return msgspec.structs.replace(held[0], status=status, reason=document.reason, details=document.details)
-        if held or (offered.is_file and (offered.named or document.status != "skipped")):
-            self._forget_content(document)
+        if not held and not os.path.isfile(document.path):
+            return document
+        if document.status == "skipped" and held and (held[0].status, held[0].reason) == ("skipped", document.reason):
+            return held[0]
+        self._catalog.put(
+            document, content_id=None, content_hash=None, modified_ns=_modified(document.path), read_by=READING
+        )
+        return self._catalog.documents([document.path])[0]
+
+    # ------------------------------------------------------------ one file
+
+    def _one(self, number: int, each: Offered, ahead: ReadAhead, pace: Pace, wishes: Wishes) -> Document:
+        path = each.path
+        began = time.monotonic()
+        tries = self.worklist.begin(path)
+        try:
+            if tries >= MOST_TRIES:
+                raise DocentError(Code.ENGINE_KILLER)
+            look = ahead.look(number)
+            document = self._known_content(path, look, wishes) or self._read(number, each, look, ahead, pace, wishes, began)
+            self.worklist.done([path])
+            return document
+        except OSError as error:
+            if is_disk_full(error):
+                raise DocentError(Code.DISK_FULL, path=path) from error
+            code = Code.FILE_VANISHED if isinstance(error, FileNotFoundError) else Code.FILE_UNREADABLE
+            problem = DocentError(code)
+        except DocentError as error:
+            if error.code in _STOPS_ALL:
+                self.worklist.pause(path)
+                raise
+            problem = error
+        finally:
+            ahead.skip(number)
+        document = Document(
+            path=path,
+            status="skipped" if problem.code is Code.NOT_A_PDF else "failed",
+            reason=problem.code.value,
+            details={**problem.details, "path": path},
+            seconds=round(time.monotonic() - began, 3),
+            size=each.size,
+        )
+        document = self._note(document)
+        self.worklist.done([path])
         return document
 
-    def _forget_content(self, document: Document) -> None:
-        number = self._catalog.reserve_document_id(document.path)
-        replaced = self._catalog.put(
-            number, document, content_hash=None, modified_ns=0, name="", pages=(), passage_ids=()
+    def _content_of(self, look: Look, wishes: Wishes) -> tuple[int, str] | None:
+        """The content with these bytes and the path of a document that has it; null where it must be read (again)."""
+        found = self._catalog.content_of(look.content_hash, READING)
+        if found is None:
+            return None
+        held = self._catalog.documents([found[1]]) or self._catalog.documents([found[1]], removed=True)
+        return None if _ocr_came(held[0], wishes) else found
+
+    def _known_content(self, path: str, look: Look, wishes: Wishes) -> Document | None:
+        """The outcome of a file whose bytes the library has already: unchanged, moved, or another name for them."""
+        found = self._content_of(look, wishes)
+        if found is None:
+            return None
+        content_id, other = found
+        size, modified = look.stat.st_size, look.stat.st_mtime_ns
+        known = self._catalog.stored(path)
+        if known is not None and known.content_id == content_id:
+            if known.removed:
+                self._catalog.put_back([path])
+            self._catalog.touch(path, size, modified)
+            held = self._catalog.documents([path])[0]
+            return held if known.removed else _unchanged(held)
+        if (gone := self._moved_from(content_id, look, known)) is not None:
+            self._catalog.move(gone, path, size, modified)
+            held = self._catalog.documents([path])[0]
+            return msgspec.structs.replace(held, seconds=0.0)
+        twin = self._catalog.documents([other]) or self._catalog.documents([other], removed=True)
+        details: dict[str, Detail] = {**twin[0].details, "path": path} if twin[0].details else {}
+        document = msgspec.structs.replace(twin[0], path=path, details=details, seconds=0.0, collections=[])
+        self._catalog.put(
+            document, content_id=content_id, content_hash=look.content_hash, modified_ns=modified, read_by=READING
         )
-        self._vectors.remove(replaced)
+        return self._catalog.documents([path])[0]
+
+    def _moved_from(self, content_id: int, look: Look, known: Stored | None) -> str | None:
+        """The path under which this content was known and is no more, on the same disk."""
+        if known is not None and not known.removed:
+            return None  # this path has a history of its own
+        for path in self._catalog.paths_of(content_id):
+            if not os.path.lexists(path) and _device_above(path) == look.stat.st_dev:
+                return path
+        return None
+
+    # ------------------------------------------------------------ reading and storing
 
     def _read(
-        self, offered: Offered, password: str | None, pace: _Pace, cancelled: Callable[[], bool]
-    ) -> Generator[PageText, None, None]:
-        """The pages of a file, read ahead in a thread."""
-        ahead: queue.Queue[PageText | BaseException | None] = queue.Queue(PAGES_AHEAD)
-        stop = threading.Event()
-
-        def offer(item: PageText | BaseException | None) -> bool:
-            while not stop.is_set():
-                try:
-                    ahead.put(item, timeout=0.1)
-                    return True
-                except queue.Full:
-                    continue
-            return False
-
-        def read() -> None:
-            try:
-                for page in self._readers.read(offered.path, password):
-                    if not offer(page):
-                        return
-                offer(None)
-            except BaseException as error:  # handed to the thread that waits, which raises it
-                offer(error)
-
-        thread = threading.Thread(target=read, name="read-ahead", daemon=True)
-        thread.start()
-        try:
-            while True:
-                if cancelled():
-                    raise DocentError(Code.CANCELLED)
-                try:
-                    item = ahead.get(timeout=0.1)
-                except queue.Empty:
-                    continue
-                if item is None:
-                    return
-                if isinstance(item, BaseException):
-                    raise item
-                pace.tell(offered.path, "reading", offered.size, item.page, item.pages)
-                yield item
-        finally:
-            stop.set()
-            thread.join(LAST_PAGE)
-
-    def _store(
-        self,
-        offered: Offered,
-        before: os.stat_result,
-        pages: Iterator[PageText],
-        began: float,
-        pace: _Pace,
-        cancelled: Callable[[], bool],
-        wait: Callable[[], None],
+        self, number: int, each: Offered, look: Look, ahead: ReadAhead, pace: Pace, wishes: Wishes, began: float
     ) -> Document:
-        path = offered.path
-        name = spoken_name(path)
-        document_id = self._catalog.reserve_document_id(path)
-        stored: list[catalog.Page] = []
-        waiting: list[str] = []
-        vectors: list[np.ndarray[tuple[int, int], np.dtype[np.float32]]] = []
-        total = empty = unreadable = 0
+        path = each.path
+        counts = _Counts()
 
-        def embed() -> None:
-            for first in range(0, len(waiting), EMBED_AT_ONCE):
-                if cancelled():
-                    raise DocentError(Code.CANCELLED)
-                wait()
-                vectors.append(self._embedder.embed(waiting[first : first + EMBED_AT_ONCE]))
-                pace.tell(path, "embedding", offered.size, len(stored), total)
-            waiting.clear()
+        def pages() -> Iterator[PageText]:
+            for page in ahead.pages(number):
+                counts.see(page)
+                pace.tell(path, "reading", each.size, page.page, page.pages)
+                pace.held_up(wishes.wait())
+                yield page
 
-        for page in pages:
-            total = page.pages
-            unreadable += page.error is not None
-            spans = split(page.text, self._embedder.token_spans(page.text)) if page.text.strip() else []
-            empty += page.error is None and not spans
-            stored.append(catalog.Page(page.page, page.label, page.text, spans))
-            waiting += [embedded_text(name, page.text[start : start + length]) for start, length in spans]
-            if len(waiting) >= EMBED_AT_ONCE:
-                embed()
-        embed()
-        content_hash = _content_hash(path)
-        after = os.stat(path)  # behind the hash: a file that changed since the first look is not taken for this one
-        if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-            raise DocentError(Code.FILE_VANISHED, path=path)
-        status, reason, details = _outcome(path, total, empty, unreadable)
-        count = sum(len(page.passages) for page in stored)
-        document = Document(
+        content = _NewContent(self._catalog, self._vectors, self._embedder, path, look.content_hash)
+        try:
+            for page in cut(pages(), self._embedder.token_spans):
+                content.add(page)
+                if content.is_full:
+                    self._flush(content, each, pace, wishes, counts)
+            self._flush(content, each, pace, wishes, counts)
+            after = os.stat(path)  # a file that changed since the first look is not taken for this one
+            if (after.st_size, after.st_mtime_ns) != (look.stat.st_size, look.stat.st_mtime_ns):
+                raise DocentError(Code.FILE_VANISHED)
+            document = counts.document(path, look.stat.st_size, time.monotonic() - began)
+            self._catalog.put(
+                document,
+                content_id=content.id,
+                content_hash=look.content_hash,
+                modified_ns=look.stat.st_mtime_ns,
+                read_by=READING,
+            )
+        finally:
+            content.end()
+        self._sweep()  # of what the document held before, or of what is not finished
+        return self._catalog.documents([path])[0]
+
+    def _flush(self, content: _NewContent, each: Offered, pace: Pace, wishes: Wishes, counts: _Counts) -> None:
+        def turn() -> None:
+            pace.tell(each.path, "embedding", each.size, counts.pages_seen, counts.pages)
+            pace.held_up(wishes.wait())
+            if wishes.cancelled():
+                raise DocentError(Code.CANCELLED)
+
+        content.flush(turn)
+
+
+class _NewContent:
+    """A content as it comes into being: its pages are collected, then embedded and stored together."""
+
+    def __init__(self, known: Catalog, vectors: Vectors, embedder: Embedder, path: str, content_hash: str) -> None:
+        self._catalog = known
+        self._vectors = vectors
+        self._embedder = embedder
+        self._name = spoken_name(path)
+        self._hash = content_hash
+        self._waiting: list[CutPage] = []
+        self._passages = 0
+        self._base = 0
+        self.id: int | None = None
+        """Null until the first page came."""
+
+    @property
+    def is_full(self) -> bool:
+        return self._passages >= STORE_AT_ONCE
+
+    def add(self, page: CutPage) -> None:
+        self._waiting.append(page)
+        self._passages += len(page.pieces)
+        if self.id is None:
+            self.id = self._catalog.begin_content(self._hash, page.page.kind, page.page.paged, READING)
+
+    def end(self) -> None:
+        """Nothing more comes, whether it was given to a document or not."""
+        if self.id is not None:
+            self._catalog.end_content(self.id)
+
+    def flush(self, turn: Callable[[], None]) -> None:
+        """Embed and store what was collected. ``turn`` is called between steps, and may raise."""
+        pages, self._waiting, self._passages = self._waiting, [], 0
+        if not pages or self.id is None:
+            return
+        texts = [
+            embedded_text(self._name, piece, page.page.text[piece.start : piece.start + piece.length])
+            for page in pages
+            for piece in page.pieces
+        ]
+        keys = [passage_key(self._embedder.identity, text) for text in texts]
+        numbers: Iterator[int] = iter(())
+        if texts:
+            vectors = self._vectors_of(dict(zip(keys, texts, strict=True)), turn)
+            ids = self._catalog.reserve_passage_ids(len(texts))
+            self._vectors.put(self.id, ids, np.stack([vectors[key] for key in keys]))
+            numbers = iter(ids)
+        keyed = iter(keys)
+        stored = []
+        for cut_page in pages:
+            page = cut_page.page
+            passages = [(next(numbers), piece, next(keyed)) for piece in cut_page.pieces]
+            base = 0 if page.paged else self._base
+            stored.append(Page(page.page, page.label, page.text, passages, base, page.headings, page.words))
+            self._base += len(page.text)
+        self._catalog.add_pages(self.id, self._name, stored)
+
+    def _vectors_of(self, texts: Mapping[bytes, str], turn: Callable[[], None]) -> dict[bytes, NDArray[np.float32]]:
+        """The vector of each text by its key: known ones from the store, the others embedded, short ones together."""
+        known = self._catalog.with_keys(texts)
+        held = self._vectors.get(list(known.values())) if known else {}
+        found = {key: held[number] for key, number in known.items() if number in held}
+        new = sorted((key for key in texts if key not in found), key=lambda key: len(texts[key]))
+        for first in range(0, len(new), EMBED_AT_ONCE):
+            turn()
+            some = new[first : first + EMBED_AT_ONCE]
+            found.update(zip(some, self._embedder.embed([texts[key] for key in some]), strict=True))
+        return found
+
+
+class _Counts:
+    """What came of a file's pages."""
+
+    def __init__(self) -> None:
+        self.pages = self.pages_seen = self.empty = self.failed = self.recognised = 0
+        self.paged = True
+        self._ocr = ""
+
+    def see(self, page: PageText) -> None:
+        self.pages, self.paged = page.pages, page.paged
+        self.pages_seen += 1
+        self.failed += page.error is not None
+        self.empty += page.error is None and not page.text.strip()
+        self.recognised += page.ocr == "used"
+        if page.ocr in ("missing", "off"):
+            self._ocr = page.ocr
+
+    def document(self, path: str, size: int, seconds: float) -> Document:
+        """The document's row in the ledger."""
+        status, reason, details = self._outcome(path)
+        return Document(
             path=path,
             status=status,
             reason=reason,
             details=details,
-            pages=total,
-            passages=count,
-            seconds=round(time.monotonic() - began, 3),
-            size=before.st_size,
+            pages=self.pages if self.paged else min(self.pages, 1),
+            seconds=round(seconds, 3),
+            size=size,
+            empty_pages=self.empty if self.paged else 0,
+            failed_pages=self.failed,
+            recognised_pages=self.recognised,
         )
-        ids = self._catalog.reserve_passage_ids(count)
-        if count:
-            self._vectors.put(document_id, ids, np.concatenate(vectors))
-        replaced = self._catalog.put(
-            document_id,
-            document,
-            content_hash=content_hash,
-            modified_ns=before.st_mtime_ns,
-            name=name,
-            pages=stored,
-            passage_ids=ids,
-        )
-        self._vectors.remove(replaced)
-        return document
+
+    def _outcome(self, path: str) -> tuple[DocumentStatus, str | None, dict[str, Detail]]:
+        facts: dict[str, Detail] = {"path": path, "pages": self.pages}
+        if self._ocr:
+            facts["ocr"] = self._ocr
+        if self.failed == self.pages:
+            return "failed", Code.PDF_DAMAGED.value, facts
+        if self.empty + self.failed == self.pages:
+            return "failed", Code.NO_TEXT.value, facts
+        if self.failed:
+            return "partial", Code.SOME_PAGES_UNREADABLE.value, {**facts, "count": self.failed}
+        if self.empty and self.paged:
+            return "partial", Code.SOME_PAGES_WITHOUT_TEXT.value, {**facts, "count": self.empty}
+        return "indexed", None, {}
 
 
 _STOPS_ALL = {
@@ -328,6 +455,8 @@ _STOPS_ALL = {
     Code.LIBRARY_UNWRITABLE,
     Code.EMBEDDER_MISSING,
     Code.EMBEDDER_DAMAGED,
+    Code.VECTOR_SERVER_UNREACHABLE,
+    Code.VECTOR_SERVER_REFUSED,
 }
 _OUT_OF_REACH = {Code.FILE_MISSING, Code.FILE_UNREADABLE, Code.FILE_VANISHED}
 
@@ -337,32 +466,42 @@ def spoken_name(path: str) -> str:
     return fold_space(Path(path).stem.replace("_", " ").replace("-", " "))[:120]
 
 
-def embedded_text(name: str, passage: str) -> str:
-    """What is embedded for a passage. The document's name at its head raised page hits by a quarter."""
-    return f"{name}\n{fold_space(passage)}"
-
-
-def _outcome(
-    path: str, pages: int, empty: int, unreadable: int
-) -> tuple[DocumentStatus, str | None, dict[str, Detail]]:
-    facts: dict[str, Detail] = {"path": path, "pages": pages}
-    if unreadable == pages:
-        return "failed", Code.PDF_DAMAGED.value, facts
-    if empty + unreadable == pages:
-        return "failed", Code.NO_TEXT.value, facts
-    if unreadable:
-        return "partial", Code.SOME_PAGES_UNREADABLE.value, {**facts, "count": unreadable}
-    if empty:
-        return "partial", Code.SOME_PAGES_WITHOUT_TEXT.value, {**facts, "count": empty}
-    return "indexed", None, {}
+def passage_key(embedder: str, text: str) -> bytes:
+    """Digest (16 bytes) of what was embedded and by which model: passages with the same key have the same vector."""
+    return hashlib.blake2b(f"{embedder}\n{text}".encode(), digest_size=16).digest()
 
 
 def _unchanged(document: Document) -> Document:
-    """A document that is in the library as it is on the disk; one that was partial is still partial."""
+    """A document that is in the library as it is on the disk; one that was partial or failed still is."""
     status: DocumentStatus = "unchanged" if document.status == "indexed" else document.status
     return msgspec.structs.replace(document, status=status, seconds=0.0)
 
 
-def _content_hash(path: str) -> str:
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def _modified(path: str) -> int:
+    try:
+        return os.stat(path).st_mtime_ns
+    except (OSError, ValueError):
+        return 0
+
+
+def _device_above(path: str) -> int | None:
+    """``st_dev`` of the nearest folder above ``path`` that is there."""
+    for folder in Path(path).parents:
+        try:
+            return os.stat(folder).st_dev
+        except OSError:
+            continue
+    return None
+
+
+def _ocr_came(document: Document, wishes: Wishes) -> bool:
+    """Whether pages that could not be recognised when the document was read can be now."""
+    if not wishes.ocr:
+        return False
+    return document.details.get("ocr") == "off" or (document.details.get("ocr") == "missing" and _has_ocr())
+
+
+def _has_ocr() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("rapidocr") is not None and find_spec("onnxruntime") is not None

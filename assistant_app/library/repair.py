@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from assistant_app.documents.cutting import embedded_text
 from assistant_app.library.catalog import Catalog
 from assistant_app.library.embedder import DIMENSIONS, Embedder
-from assistant_app.library.indexing import EMBED_AT_ONCE, embedded_text, spoken_name
+from assistant_app.library.indexing import STORE_AT_ONCE
 from assistant_app.library.vectors import Vectors
 
 EMBEDDER = "embedder"
@@ -36,11 +37,13 @@ def mend_vectors(
     if known.fact(EMBEDDER) not in (None, embedder.identity) or not vectors.is_sound(DIMENSIONS):
         vectors.clear()
     known.remember(EMBEDDER, embedder.identity)
+    while gone := known.sweep():  # what a crash left without a document
+        vectors.remove(gone)
     ids = known.passage_ids()
     missing = vectors.missing(ids)
-    for first in range(0, len(missing), EMBED_AT_ONCE):
+    for first in range(0, len(missing), STORE_AT_ONCE):
         progress(first, len(missing))
-        _embed(known, vectors, embedder, missing[first : first + EMBED_AT_ONCE])
+        _embed(known, vectors, embedder, missing[first : first + STORE_AT_ONCE])
     if vectors.count() != len(ids):
         vectors.remove_all_but(ids)
     progress(len(missing), len(missing))
@@ -48,12 +51,13 @@ def mend_vectors(
 
 
 def _embed(known: Catalog, vectors: Vectors, embedder: Embedder, ids: Sequence[int]) -> None:
-    passages = list(known.passages(ids).values())
-    if not passages:  # removed meanwhile
+    made_of = known.embedded(ids)
+    if not made_of:  # removed meanwhile
         return
-    embedded = embedder.embed([embedded_text(spoken_name(passage.path), passage.text) for passage in passages])
-    by_document: dict[int, list[int]] = {}
-    for place, passage in enumerate(passages):
-        by_document.setdefault(passage.document_id, []).append(place)
-    for document_id, places in by_document.items():
-        vectors.put(document_id, [passages[place].id for place in places], embedded[places])
+    embedded = embedder.embed([embedded_text(name, piece, text) for _, name, piece, text in made_of.values()])
+    by_content: dict[int, list[int]] = {}
+    for place, (content_id, *_) in enumerate(made_of.values()):
+        by_content.setdefault(content_id, []).append(place)
+    numbers = list(made_of)
+    for content_id, places in by_content.items():
+        vectors.put(content_id, [numbers[place] for place in places], embedded[places])

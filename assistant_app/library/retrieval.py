@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
-from assistant_app.library.catalog import Catalog
+from assistant_app.library.catalog import Catalog, Scope
 from assistant_app.library.embedder import Embedder
 from assistant_app.library.vectors import Vectors
 from assistant_app.protocol.records import Hit
@@ -22,6 +23,9 @@ FUSION = 60
 """The constant k of reciprocal rank fusion."""
 COMMON = 0.2
 """A word that stands in more than this share of the passages is not searched for, unless all are so common."""
+MOST_ROWS = 4_000
+"""Rows of the keyword index that a search reads at most, rarest words first (one word is always read): BM25 costs a
+microsecond or more for each, so that a search in a large library would take ever longer."""
 MOST_WORDS = 64
 """The rarest words of a question that are searched for; a page pasted as a question would take seconds."""
 MOST_WORDS_READ = 1_000
@@ -53,17 +57,18 @@ class Retriever:
         self._vectors = vectors
         self._embedder = embedder
 
-    def search(self, question: str, top: int, document_ids: Sequence[int] | None = None) -> Found:
-        """The ``top`` best passages for ``question``, in these documents or in all."""
+    def search(self, question: str, top: int, scope: Scope | None = None) -> Found:
+        """The ``top`` best passages for ``question``, within ``scope`` or in the whole library."""
+        content_ids = None if scope is None else scope.content_ids
         began = time.perf_counter()
         question = question.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text
         vector = self._embedder.embed([question])[0]
         embedded = time.perf_counter()
-        by_vector = self._vectors.nearest(vector, CANDIDATES, document_ids)
+        by_vector = self._vectors.nearest(vector, CANDIDATES, content_ids)
         near = time.perf_counter()
-        by_keyword = self._keywords(question, document_ids)
+        by_keyword = self._keywords(question, content_ids)
         matched = time.perf_counter()
-        hits = self._fuse(by_vector, by_keyword)[:top]
+        hits = self._fuse(by_vector, by_keyword, scope)[:top]
         done = time.perf_counter()
         spans = {
             "embed": embedded - began,
@@ -74,23 +79,28 @@ class Retriever:
         milliseconds = {stage: round(seconds * 1000, 2) for stage, seconds in spans.items()}
         return Found(hits, {**milliseconds, "total": round((done - began) * 1000, 2)})
 
-    def _keywords(self, question: str, document_ids: Sequence[int] | None) -> list[int]:
+    def _keywords(self, question: str, content_ids: Sequence[int] | None) -> list[int]:
         asked = dict.fromkeys(_WORD.findall(question.lower()))
         words = [word for word in asked if word not in _STOP_WORDS][:MOST_WORDS_READ]
         counts = zip(self._catalog.frequencies(words), words, strict=True)
         known = sorted((count, word) for count, word in counts if count)
         most = COMMON * self._catalog.counts()["passages"]
-        telling = [word for count, word in known if count <= most][:MOST_WORDS] or [word for _, word in known[:3]]
+        telling = [(count, word) for count, word in known if count <= most][:MOST_WORDS] or known[:3]
         if not telling:
             return []
-        return [number for number, _ in self._catalog.matching(telling, CANDIDATES, document_ids)]
+        rows = list(accumulate(count for count, _ in telling))
+        words = [word for (_, word), read in zip(telling, rows, strict=True) if read <= max(MOST_ROWS, rows[0])]
+        return [number for number, _ in self._catalog.matching(words, CANDIDATES, content_ids)]
 
-    def _fuse(self, by_vector: Sequence[tuple[int, float]], by_keyword: Sequence[int]) -> list[Hit]:
+    def _fuse(
+        self, by_vector: Sequence[tuple[int, float]], by_keyword: Sequence[int], scope: Scope | None
+    ) -> list[Hit]:
         vector_ranks = {number: rank for rank, (number, _) in enumerate(by_vector, start=1)}
         keyword_ranks = {number: rank for rank, number in enumerate(by_keyword, start=1)}
         similarities = dict(by_vector)
-        # A vector whose passage SQLite does not know (a crash between the two) drops out here.
-        passages = self._catalog.passages([*vector_ranks.keys() | keyword_ranks.keys()])
+        # A passage that no document has (removed, or half indexed) drops out here, and a vector without a passage.
+        candidates = [*vector_ranks.keys() | keyword_ranks.keys()]
+        passages = self._catalog.passages(candidates, None if scope is None else scope.document_ids)
         score = {
             number: sum(1 / (FUSION + ranks[number]) for ranks in (vector_ranks, keyword_ranks) if number in ranks)
             for number in passages
@@ -109,6 +119,9 @@ class Retriever:
                 vector_rank=vector_ranks.get(passage.id),
                 keyword_rank=keyword_ranks.get(passage.id),
                 similarity=similarities.get(passage.id),
+                heading=passage.heading,
+                table_header=passage.table_header,
+                section=passage.section,
             )
             for rank, passage in enumerate(ranked, start=1)
         ]

@@ -84,8 +84,8 @@ class StopIndexing(Message, tag="stop_indexing"):
 class RemoveDocuments(Message, tag="remove_documents"):
     """Take documents out of the library; the files stay. Answered by :class:`Removed`.
 
-    They can be put back for a while with :class:`PutBackDocuments`, unless ``forever``, which also takes those that were
-    removed before. ``paths`` null: all that were removed before (only with ``forever``).
+    They can be put back for a while with :class:`PutBackDocuments`, unless ``forever``, which also takes those that
+    were removed before. ``paths`` null: all that were removed before (only with ``forever``).
     """
 
     paths: list[str] | None

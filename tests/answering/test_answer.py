@@ -150,7 +150,9 @@ def written(model: ChatModel, question: str, **how: Any) -> Any:
         "on_text": lambda text, thinking: said.append(text),
         "cancelled": lambda: False,
     }
-    outcome = write(question, found(0.9, 0.5, 0.4), model, lambda path, page: PAGES[page - 1], **{**settings, **how})
+    outcome = write(
+        question, found(0.9, 0.5, 0.4), model, lambda path, page: (PAGES[page - 1], 0), **{**settings, **how}
+    )
     return outcome, "".join(said)
 
 

@@ -137,7 +137,7 @@ def test_every_bad_file_has_its_own_reason_and_sentence(docent: Any, tower: Path
     letter = tmp_path / "letter.pdf"
     letter.write_text("Dear reader, this is no PDF.")
     locked = encrypt(tower, tmp_path / "locked.pdf", "sesame")
-    scan = image_pdf(tmp_path / "scan.pdf")
+    scan = image_pdf(tmp_path / "scan.pdf", says="")
     files = [broken, empty, letter, locked, scan, tmp_path / "nowhere.pdf"]
     ran = docent("index", *map(str, files), str(tower), "--json")
     assert ran.status == 1
@@ -174,11 +174,12 @@ def test_a_folder_with_one_bad_file_is_done(docent: Any, tower: Path, tmp_path: 
     folder.mkdir()
     tower.rename(folder / "Tower.pdf")
     (folder / "bad.pdf").write_bytes(b"%PDF-1.4 nothing")
-    (folder / "notes.txt").write_text("not for Docent")
+    (folder / "notes.txt").write_text("Plain text is read too.")
+    (folder / "picture.jpg").write_bytes(b"\xff\xd8\xff\xe0 not for Docent")
     ran = docent("index", str(folder), "--json")
     assert ran.status == 0
     outcome = {Path(each["path"]).name: each["status"] for each in ran.json["documents"]}
-    assert outcome == {"Tower.pdf": "indexed", "bad.pdf": "failed", "notes.txt": "skipped"}
+    assert outcome == {"Tower.pdf": "indexed", "bad.pdf": "failed", "notes.txt": "indexed", "picture.jpg": "skipped"}
 
 
 def test_batches_answer_line_by_line_with_the_same_id(docent: Any, tower: Path, tmp_path: Path) -> None:

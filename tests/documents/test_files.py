@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -48,12 +49,27 @@ def test_in_a_folder_content_decides(tmp_path: Path) -> None:
     (tmp_path / "empty.pdf").touch()
     (tmp_path / "empty.txt").touch()
     (tmp_path / "notes.txt").write_text("plain")
+    (tmp_path / "notes").write_text("plain, but nothing says that it is a document")
+    (tmp_path / "empty.bin").touch()
+    (tmp_path / "program.py").write_text("import this")
+    (tmp_path / "page").write_text("\n<!-- saved --><HTML><body>Hello")
+    for name in ("a.docx", "b.PPTX", "c.epub", "d.md", "e.htm", "f.csv", "g.log"):
+        (tmp_path / name).write_text("anything")
+    with zipfile.ZipFile(tmp_path / "letter", "w") as archive:
+        archive.writestr("word/document.xml", "<x/>")
+    with zipfile.ZipFile(tmp_path / "pictures.zip", "w") as archive:
+        archive.writestr("a.png", "x")
+    (tmp_path / "~$a.docx").write_bytes(b"\x05Owner")
+    tried = "a.docx b.PPTX c.epub d.md e.htm f.csv g.log page letter empty.txt notes.txt".split()
     assert outcomes(tmp_path) == {
+        **dict.fromkeys(tried, ("try", None)),
         "empty.pdf": ("try", None),
-        "empty.txt": ("skipped", "not_a_pdf"),
+        "empty.bin": ("skipped", "not_a_pdf"),
         "late.bin": ("try", None),
         "no_ending": ("try", None),
-        "notes.txt": ("skipped", "not_a_pdf"),
+        "notes": ("skipped", "not_a_pdf"),
+        "pictures.zip": ("skipped", "not_a_pdf"),
+        "program.py": ("skipped", "not_a_pdf"),
         "real.pdf": ("try", None),
         "wrong.PDF": ("try", None),
     }

@@ -23,6 +23,12 @@ def test_a_mark_that_is_no_hyphen_is_a_replacement_character() -> None:
     assert asked == [1, 3]
 
 
+def test_a_mark_in_a_broken_word_is_a_soft_hyphen() -> None:
+    assert clean("the deduc\ufffetible of an in\ufffenetwork plan, out-of\ufffepocket, IN\ufffeNET") == (
+        "the deduc\u00adtible of an in-network plan, out-of-pocket, IN-NET"
+    )
+
+
 def test_utf16_offset_counts_two_units_above_the_first_plane() -> None:
     assert [utf16_offset("a\U0001f600ä\ufffdb", offset) for offset in range(6)] == [0, 1, 3, 4, 5, 6]
 
@@ -38,6 +44,11 @@ def test_utf16_offset_counts_two_units_above_the_first_plane() -> None:
         ('"plan"', "the “plan” is"),
         ("2-3 days", "takes 2–3 days"),
         ("a.c (x)", "see a.c (x) there"),
+        ("deductible", "the deduc\u00adtible is"),
+        ("deductible", "the deduc\u00ad \ntible is"),
+        ("in-network", "an in-network provider"),
+        ("in-network", "an in- \nnetwork provider"),
+        ("in-network", "an in\u00adnetwork provider"),
     ],
 )
 def test_a_search_finds_what_a_reader_sees(wanted: str, text: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant_app.documents.passages import LONGEST_TOKEN, TOKENS, fold_space, sentences, split
+from assistant_app.documents.passages import LONGEST_TOKEN, TOKENS, Span, fold_space, sentences, split
 from assistant_app.library.embedder import Embedder
 
 WORDS = (
@@ -117,6 +117,26 @@ def test_a_long_sentence_is_cut_at_token_borders() -> None:
 def test_a_page_without_text_has_no_passage(text: str) -> None:
     assert list(sentences(text)) == []
     assert split(text, [(0, len(text))] if text else []) == []
+
+
+def test_rows_stay_whole_and_nothing_reaches_over_what_is_left_out() -> None:
+    text = "Before it. a. b c\nd. e f\nHEAD\nAfter it. More. End here"
+    rows = [Span(text.index("a. b c"), 6), Span(text.index("d. e f"), 6)]
+    out = [Span(text.index("HEAD"), 4)]
+    begins = [text.index("End")]
+    spans = split(text, tokenised(text), size=8, overlap=0, rows=rows, left_out=out, begins=begins)
+    assert [text[start : start + length] for start, length in spans] == [
+        "Before it. a. b c",
+        "d. e f",
+        "After it. More.",
+        "End here",
+    ]
+
+
+def test_a_row_longer_than_a_passage_is_cut() -> None:
+    text = "a b c d e f g h i j"
+    spans = split(text, tokenised(text), size=4, overlap=0, rows=[Span(0, len(text))])
+    assert [text[start : start + length] for start, length in spans] == ["a b c d", "e f g h", "i j"]
 
 
 def test_text_without_tokens_makes_no_passage() -> None:

@@ -69,8 +69,13 @@ def test_columns_stay_apart(tmp_path: Path, pool: ReaderPool) -> None:
 
 def test_a_scan_has_pages_but_no_text(tmp_path: Path, pool: ReaderPool) -> None:
     path = pdfs.image_pdf(tmp_path / "scan.pdf", pages=2)
-    assert texts(pool, path) == ["", ""]
+    assert [(page.text, page.ocr) for page in pool.read(str(path), ocr=False)] == [("", "off"), ("", "off")]
     assert pool.draw(str(path), 2, 300)[0] == 300
+
+
+def test_what_is_blank_is_no_scan(tmp_path: Path, pool: ReaderPool) -> None:
+    path = pdfs.text_pdf(tmp_path / "blank.pdf", [[], ["text"]])
+    assert [(page.text, page.ocr) for page in pool.read(str(path), ocr=False)] == [("", ""), ("text", "")]
 
 
 def test_sizes_are_those_of_the_page_as_displayed(tmp_path: Path, pool: ReaderPool) -> None:

@@ -27,7 +27,7 @@ def test_an_answer_cites_the_page_and_the_quote_stands_in_it(service: Service, p
     cited = [citation for citation in answer.citations if citation.verified]
     assert cited
     for citation in answer.citations:
-        text = service.catalog.page_text(citation.path, citation.page or 0)
+        text, _ = service.catalog.page_text(citation.path, citation.page or 0) or ("", 0)
         assert text is not None
         assert citation.quote == text[citation.start : citation.start + citation.length]
         assert f"[{citation.number}]" in answer.answer
@@ -62,7 +62,7 @@ def test_search_gives_ranked_passages_that_stand_in_their_pages(service: Service
     assert [hit.rank for hit in found.hits] == list(range(1, len(found.hits) + 1))
     assert found.hits[0].page == 1
     for hit in found.hits:
-        text = service.catalog.page_text(hit.path, hit.page or 0)
+        text, _ = service.catalog.page_text(hit.path, hit.page or 0) or ("", 0)
         assert text is not None
         assert hit.text == text[hit.start : hit.start + hit.length]
 

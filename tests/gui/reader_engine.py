@@ -21,12 +21,12 @@ class Viewing:
         self._passwords: dict[str, str] = {}
 
     def open_document(
-        self, path: str, password: str | None, cancelled: Callable[[], bool]
-    ) -> tuple[list[PageSize], bool]:
-        opened = self._readers.open(path, password or self._passwords.get(path), cancelled)
+        self, path: str, password: str | None, *, cancelled: Callable[[], bool], **_more: object
+    ) -> tuple[list[PageSize], bool, bool]:
+        pages, boxes = self._readers.open(path, password or self._passwords.get(path), cancelled)
         if password:
             self._passwords[path] = password
-        return opened
+        return pages, boxes, False
 
     def draw_page(self, path: str, page: int, width: int, cancelled: Callable[[], bool]) -> tuple[int, int, bytes]:
         return self._readers.draw(path, page, width, self._passwords.get(path), cancelled)

@@ -54,7 +54,6 @@ def test_every_shown_row_is_where_its_index_says(steps: list[tuple[str, str]]) -
         elif step == "done":
             model.set_done(document(path))
         elif step == "remove":
-            model.restore(model.remove([path]))
             model.remove([path])
         elif step == "filter":
             model.set_filter(letter)
@@ -107,7 +106,11 @@ def test_what_never_had_an_outcome_goes_when_nothing_is_read_any_more(qapp: obje
         ({"status": "unchanged"}, "3 pages", "success"),
         ({"status": "missing", "reason": Code.FILE_MISSING}, "File is missing", "warning"),
         ({"status": "failed", "reason": Code.PASSWORD_NEEDED}, "Needs a password", "warning"),
-        ({"status": "skipped", "reason": Code.NO_TEXT}, "A scan: no text in it", "danger"),
+        ({"status": "skipped", "reason": Code.NOT_A_PDF}, "Unknown kind of file", "danger"),
+        ({"status": "failed", "reason": Code.NO_TEXT}, "No text in it", "danger"),
+        ({"status": "failed", "reason": Code.NO_TEXT, "details": {"ocr": "missing"}}, "Scanned: install OCR", "danger"),
+        ({"kind": "pptx", "pages": 12}, "12 slides", "success"),
+        ({"kind": "docx", "pages": 1}, "Word document", "success"),
         ({"status": "failed", "reason": Code.LIBRARY_UNWRITABLE}, "Could not be read", "danger"),
         ({"status": "failed", "reason": "from_the_future"}, "Failed", "danger"),
         (

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, QSettings, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QStandardItemModel
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -27,9 +27,11 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from assistant_app.gui.engine_link import EngineLink
+from assistant_app.gui.holdings import Holdings
 from assistant_app.gui.setting_row import SettingRow
 from assistant_app.gui.settings_dialog import SettingsDialog
 from assistant_app.gui.settings_page import SettingsPage
+from assistant_app.gui.watching import Watching
 from assistant_app.paths import Paths
 from assistant_app.settings import Settings
 from tests import ggufs
@@ -62,7 +64,8 @@ def open_settings(qtbot: QtBot, paths: Paths, monkeypatch: pytest.MonkeyPatch) -
 
     def make(page: str = "models", *arguments: str) -> SettingsDialog:
         link = EngineLink([sys.executable, str(ENGINE), *arguments])
-        dialog = SettingsDialog(link, Settings(paths.settings))
+        state = QSettings(str(paths.window_state), QSettings.Format.IniFormat)
+        dialog = SettingsDialog(link, Settings(paths.settings), Watching(link, Holdings(link), state))
         made.append((dialog, link))
         with qtbot.waitSignal(link.ready, timeout=30_000):
             link.start()

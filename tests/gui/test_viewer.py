@@ -151,7 +151,7 @@ def test_a_page_label_is_shown_and_can_be_typed(qtbot: QtBot, pane: ViewerPane, 
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"", "is empty"), (b"no PDF at all", "is not a PDF"), (b"%PDF-1.4\ncut", "is damaged"), (None, "is not there")],
+    [(b"", "is empty"), (b"no PDF at all", "is no document"), (b"%PDF-1.4\ncut", "is damaged"), (None, "is not there")],
 )
 def test_a_failure_is_its_sentence_and_can_be_tried_again(
     qtbot: QtBot, pane: ViewerPane, tmp_path: Path, content: bytes | None, says: str

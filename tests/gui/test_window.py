@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PySide6.QtWidgets import QApplication, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from assistant_app.gui import style
-from assistant_app.gui.document_model import ROW
 from assistant_app.gui.main_window import MainWindow
 from assistant_app.paths import Paths, resources
 from assistant_app.protocol.records import Citation
@@ -163,10 +162,10 @@ def test_a_failed_document_says_why_in_words_and_can_be_tried_again(
     fake = tmp_path / "note.pdf"
     fake.write_text("no PDF at all")
     made.add_paths([str(fake)])
-    qtbot.waitUntil(lambda: words(made, fake) == "Not a PDF")
+    qtbot.waitUntil(lambda: words(made, fake) == "Unknown kind of file")
     select(made, 0)
-    assert made.library.card.sentence.startswith("“note.pdf” is not a PDF")
-    assert "is not a PDF" in made.library.list_view.model().index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
+    assert made.library.card.sentence.startswith("“note.pdf” is no document")
+    assert "is no document" in made.library.list_view.model().index(0, 0).data(Qt.ItemDataRole.ToolTipRole)
     text_pdf(fake, [["now it is"]])
     qtbot.mouseClick(made.library.card.retry_button, LEFT)
     qtbot.waitUntil(lambda: words(made, fake) == "4 pages")
@@ -218,32 +217,77 @@ def test_the_sizes_of_window_and_panes_are_remembered(qtbot: QtBot, window: Make
 # ---------------------------------------------------------------- removing
 
 
-def test_a_removal_can_be_undone_and_is_sent_only_in_the_end(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+def remove(qtbot: QtBot, window: MainWindow, *rows: int) -> list[str]:
+    """Select rows and press Delete; returns their paths."""
+    select(window, *rows)
+    view = window.library.list_view
+    gone = view.selected_paths()
+    window.activateWindow()
+    view.setFocus()
+    qtbot.waitUntil(view.hasFocus)
+    qtbot.keyClick(view, Qt.Key.Key_Delete)
+    return gone
+
+
+def test_a_removal_is_sent_at_once_and_can_be_undone(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
     log = tmp_path / "log"
     made = window("three", "--log", str(log))
     wait_for_documents(qtbot, made)
-    first = made.library.list_view.model().index(0, 0).data(ROW).path
-    select(made, 0)
-    made.activateWindow()
-    made.library.list_view.setFocus()
-    qtbot.waitUntil(made.library.list_view.hasFocus)
-    qtbot.keyClick(made.library.list_view, Qt.Key.Key_Delete)
+    (first,) = remove(qtbot, made, 0)
     assert made.library.model.row(first) is None
-    assert "Removed" in made.library.undo_bar.text
-    made.library.undo_bar.action_button.click()
-    assert made.library.model.row(first) is not None
-    qtbot.keyClick(made.library.list_view, Qt.Key.Key_Delete)
-    made.library.undo_bar.close_notice()
+    assert made.library.undo_bar.text.startswith("Removed “")
     qtbot.waitUntil(lambda: len(requests(log, "remove_documents")) == 1)
-    assert requests(log, "remove_documents")[0]["paths"] == [first]
+    made.library.undo_bar.action_button.click()
+    qtbot.waitUntil(lambda: made.library.model.row(first) is not None)
+    assert made.library.list_view.selected_paths() == [first]
+    assert made.library.undo_bar.text == ""
+    assert [request["paths"] for request in requests(log, "put_back_documents")] == [[first]]
+
+
+def test_ctrl_z_and_the_menu_undo_one_removal_after_the_other(qtbot: QtBot, window: Maker) -> None:
+    made = window("three")
+    wait_for_documents(qtbot, made)
+    model = made.library.model
+    (first,) = remove(qtbot, made, 0)
+    (second,) = remove(qtbot, made, 0)
+    made.library.undo_bar.close_notice()
+    qtbot.keyClick(made.library.list_view, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: model.row(second) is not None)
+    assert model.row(first) is None
+    made.conversation.composer.field.setFocus()
+    made.menus.edit_menu.actions()[0].trigger()  # the field has nothing to undo
+    qtbot.waitUntil(lambda: model.row(first) is not None)
+    assert not made.library.removal.can_undo
+
+
+def test_the_menu_undoes_in_a_field_that_has_something_to_undo(qtbot: QtBot, window: Maker) -> None:
+    made = window("three")
+    wait_for_documents(qtbot, made)
+    remove(qtbot, made, 0)
+    field = made.conversation.composer.field
+    field.setFocus()
+    qtbot.waitUntil(field.hasFocus)
+    qtbot.keyClicks(field, "a")
+    made.menus.edit_menu.actions()[0].trigger()
+    assert field.toPlainText() == ""
+    assert made.library.removal.can_undo
+
+
+def test_a_removal_that_fails_brings_the_documents_back(qtbot: QtBot, window: Maker) -> None:
+    failure = {"event": {"type": "failed", "code": "library_unwritable", "details": {"path": "/library"}}}
+    made = window({"generate": 3, "on": {"remove_documents": [[failure]]}})
+    wait_for_documents(qtbot, made)
+    (first,) = remove(qtbot, made, 0)
+    qtbot.waitUntil(lambda: made.library.model.row(first) is not None)
+    assert "may not write" in made.notice.text
+    assert not made.library.removal.can_undo
 
 
 def test_a_question_is_asked_without_what_was_just_removed(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
     log = tmp_path / "log"
     made = window("three", "--log", str(log))
     wait_for_documents(qtbot, made)
-    select(made, 0)
-    made.library.remove_selected()
+    remove(qtbot, made, 0)
     ask(qtbot, made, "What is left?")
     qtbot.waitUntil(lambda: bool(requests(log, "ask")))
     kinds = [json.loads(line)["type"] for line in log.read_text().splitlines()]
@@ -251,29 +295,24 @@ def test_a_question_is_asked_without_what_was_just_removed(qtbot: QtBot, window:
 
 
 def test_what_was_just_removed_can_be_added_again(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    made = window("plain", "--log", str(log))
+    made = window()
     pdf = text_pdf(tmp_path / "a.pdf", [["x"]])
     made.add_paths([str(pdf)])
     qtbot.waitUntil(lambda: words(made, pdf) == "4 pages")
-    select(made, 0)
-    made.library.remove_selected()
+    remove(qtbot, made, 0)
     made.add_paths([str(pdf)])
     qtbot.waitUntil(lambda: words(made, pdf) == "4 pages")
-    kinds = [json.loads(line)["type"] for line in log.read_text().splitlines()]
-    changes = [kind for kind in kinds if kind in ("index_documents", "remove_documents")]
-    assert changes == ["index_documents", "remove_documents", "index_documents"]
 
 
-def test_a_removal_is_sent_before_the_window_ends(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+def test_a_removal_is_done_before_the_window_ends(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
     log = tmp_path / "log"
     made = window("three", "--log", str(log))
     wait_for_documents(qtbot, made)
-    select(made, 0, 1)
-    made.library.remove_selected()
+    remove(qtbot, made, 0, 1)
     with qtbot.waitSignal(made.left):
         made.close()
     assert len(requests(log, "remove_documents")[0]["paths"]) == 2
+    assert made.library.removal.job is None
 
 
 # ---------------------------------------------------------------- asking
@@ -384,6 +423,34 @@ def test_what_search_gave_is_said_to_be_found_by_search(qtbot: QtBot, window: Ma
     assert "found by search" in chips(made)[0].accessibleName()
 
 
+def test_a_source_without_pages_names_its_heading_and_a_slide_is_no_page(qtbot: QtBot, window: Maker) -> None:
+    base = {"quote": "It is so.", "start": 0, "length": 9, "verified": True, "given_by": "model"}
+    without = {**base, "number": 1, "path": "/book.epub", "page": None, "page_label": "Part one › The plan"}
+    slide = {**base, "number": 2, "path": "/talk.pptx", "page": 3, "page_label": "3"}
+    fields = {"citations": [without, slide]}
+    made = window({"generate": 1, "answer": "It is so [1][2].", "answer_fields": fields})
+    wait_for_documents(qtbot, made)
+    ask(qtbot, made, "Is it?")
+    qtbot.waitUntil(lambda: made.conversation.turns[-1].answer.answer is not None)
+    assert [chip.text() for chip in chips(made)] == ["1  book.epub · The plan", "2  talk.pptx · slide 3"]
+    assert "book.epub, Part one › The plan" in chips(made)[0].toolTip()
+    made.conversation.copy_last_answer()
+    copied = QApplication.clipboard().text()
+    assert "[1] book.epub, Part one › The plan: “It is so.”" in copied
+    assert "[2] talk.pptx, slide 3: “It is so.”" in copied
+
+
+def test_files_of_every_kind_are_offered(qtbot: QtBot, window: Maker) -> None:
+    made = window()
+    made.choose_files()
+    dialog = next(each for each in made.findChildren(QFileDialog) if each.isVisible())
+    every = dialog.nameFilters()[0]
+    for ending in ("pdf", "docx", "pptx", "epub", "html", "md", "txt", "PDF"):
+        assert f"*.{ending}" in every
+    assert dialog.nameFilters()[-1] == "All files (*)"
+    dialog.reject()
+
+
 def test_reasoning_is_folded_away_and_can_be_unfolded(qtbot: QtBot, window: Maker) -> None:
     made = window({"generate": 1, "answer": "It is so.", "thinking": "Let me see. Page three."})
     wait_for_documents(qtbot, made)
@@ -420,21 +487,60 @@ def test_the_answer_is_copied_with_its_sources(qtbot: QtBot, window: Maker) -> N
     assert copied.endswith("(not verified)")
 
 
-def test_only_the_selected_documents_are_asked(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+def tick_box(window: MainWindow, row: int) -> QPoint:
+    """The middle of the box in a row of the list."""
+    area = window.library.list_view.visualRect(window.library.model.index(row))
+    return QPoint(area.left() + 16, area.center().y())
+
+
+def test_only_the_ticked_documents_are_asked(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
     log = tmp_path / "log"
     made = window("three", "--log", str(log))
     wait_for_documents(qtbot, made)
-    select(made, 0, 2)
-    assert made.conversation.composer.scope_text == "Only in: 2 documents  ×"
+    view = made.library.list_view
+    select(made, 0, 1)
+    assert made.conversation.composer.scope_text == "", "a selection is no scope"
+    select(made, 0)
+    qtbot.keyClick(view, Qt.Key.Key_Space)
+    qtbot.mouseClick(view.viewport(), LEFT, pos=tick_box(made, 2))
+    assert made.conversation.composer.scope_text == "Only in: 2 ticked documents  ×"
+    made.library.refresh()
+    listings = made.library.holdings.listings
+    qtbot.waitUntil(lambda: made.library.holdings.listings > listings)
     ask(qtbot, made, "Here?")
     qtbot.waitUntil(lambda: not made.conversation.is_answering)
     made.conversation.composer.scope_button.click()
     assert made.conversation.composer.scope_text == ""
+    assert made.library.model.ticked_paths() == []
     ask(qtbot, made, "Everywhere?")
     qtbot.waitUntil(lambda: len(requests(log, "ask")) == 2)
     first, second = requests(log, "ask")
     assert [Path(path).name for path in first["paths"]] == ["Annual report 2001.pdf", "Lease agreement 2002.pdf"]
     assert second.get("paths") is None
+
+
+def test_a_box_is_ticked_by_the_mouse_and_opens_nothing(qtbot: QtBot, window: Maker) -> None:
+    made = window("three")
+    wait_for_documents(qtbot, made)
+    view = made.library.list_view
+    at = tick_box(made, 1)
+    qtbot.mouseClick(view.viewport(), LEFT, pos=at)
+    assert len(made.library.model.ticked_paths()) == 1
+    qtbot.mouseDClick(view.viewport(), LEFT, pos=at)
+    assert made.viewer is None
+    qtbot.mouseClick(view.viewport(), LEFT, pos=view.visualRect(made.library.model.index(2)).center())
+    assert len(made.library.model.ticked_paths()) == 1
+
+
+def test_what_cannot_be_asked_cannot_be_ticked(qtbot: QtBot, window: Maker) -> None:
+    made = window({"generate": 20})
+    wait_for_documents(qtbot, made)
+    model = made.library.model
+    locked = next(row for row in range(model.rowCount()) if model.shown(row).needs_password)
+    select(made, locked)
+    qtbot.keyClick(made.library.list_view, Qt.Key.Key_Space)
+    assert made.conversation.composer.scope_text == ""
+    assert not model.flags(model.index(locked)) & Qt.ItemFlag.ItemIsUserCheckable
 
 
 def test_an_empty_library_says_so_and_offers_to_add(qtbot: QtBot, window: Maker) -> None:

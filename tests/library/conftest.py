@@ -10,7 +10,8 @@ import pytest
 from assistant_app.documents.reader_pool import ReaderPool
 from assistant_app.library.catalog import Catalog
 from assistant_app.library.embedder import Embedder
-from assistant_app.library.indexing import Indexer
+from assistant_app.library.indexing import Indexer, Wishes
+from assistant_app.library.repair import mend_vectors, vectors_agree
 from assistant_app.library.retrieval import Retriever
 from assistant_app.library.vectors import Vectors
 
@@ -18,26 +19,45 @@ from assistant_app.library.vectors import Vectors
 class Library:
     """Everything that an open library consists of."""
 
-    def __init__(self, folder: Path, embedder: Embedder, readers: ReaderPool) -> None:
+    def __init__(self, folder: Path, embedder: Embedder, readers: ReaderPool, server: str = "") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.embedder = embedder
         self.readers = readers
+        self.server = server
         self.open()
 
     def open(self) -> None:
         self.catalog = Catalog(self.folder / "library.sqlite3")
-        self.vectors = Vectors(self.folder / "chroma")
+        self.vectors = Vectors(self.folder / "chroma", self.server, "passages")
         self.indexer = Indexer(self.catalog, self.vectors, self.embedder, self.readers)
         self.retriever = Retriever(self.catalog, self.vectors, self.embedder)
+
+    def mend(self) -> None:
+        """As the first job after a start does."""
+        mend_vectors(self.catalog, self.vectors, self.embedder)
+        assert vectors_agree(self.catalog, self.vectors, self.embedder)
 
     def close(self) -> None:
         self.vectors.close()
         self.catalog.close()
 
-    def index(self, *paths: Path, **how: object) -> dict[str, tuple[str, str | None]]:
-        """Name to status and reason."""
-        documents = self.indexer.index([str(path) for path in paths], **how)  # type: ignore[arg-type]
+    def index(
+        self,
+        *paths: Path,
+        collection: str | None = None,
+        passwords: dict[str, str] | None = None,
+        found_in_folder: bool = False,
+        **wishes: object,
+    ) -> dict[str, tuple[str, str | None]]:
+        """Name to status and reason. What else is given are :class:`Wishes`."""
+        documents = self.indexer.index(
+            [str(path) for path in paths],
+            collection=collection,
+            passwords=passwords,
+            found_in_folder=found_in_folder,
+            wishes=Wishes(**wishes),  # type: ignore[arg-type]
+        )
         return {Path(each.path).name: (each.status, each.reason) for each in documents}
 
     def assert_whole(self) -> None:
@@ -48,9 +68,10 @@ class Library:
         passages = self.catalog.passages(ids)
         assert list(passages) == ids
         for passage in passages.values():
-            page = self.catalog.page_text(passage.path, passage.page)
+            page = self.catalog.page_text(passage.path, passage.section)
             assert page is not None
-            assert page[passage.start : passage.start + passage.length] == passage.text != ""
+            text, base = page
+            assert text[passage.start - base : passage.start - base + passage.length] == passage.text != ""
 
 
 @pytest.fixture(scope="session")

@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pikepdf
 import pytest
 
+from assistant_app.documents.cutting import Piece, embedded_text
 from assistant_app.documents.reader_pool import ReaderPool
 from assistant_app.errors import Code, DocentError
-from assistant_app.library import indexing
+from assistant_app.library import pace
 from assistant_app.library.embedder import Embedder
-from assistant_app.library.indexing import Indexer, embedded_text, spoken_name
+from assistant_app.library.indexing import Indexer, Wishes, spoken_name
 from assistant_app.protocol.messages import DocumentDone, IndexProgress
 from tests.library.conftest import Library
 from tests.pdfs import encrypt, image_pdf, text_pdf
@@ -45,8 +47,10 @@ def test_a_file_is_indexed(library: Library, plan: Path) -> None:
     assert document.size == plan.stat().st_size
     assert document.seconds > 0
     assert library.catalog.documents() == [document]
+    assert (document.kind, document.empty_pages, document.failed_pages) == ("pdf", 0, 0)
+    assert document.indexed_at
     assert words(library, "deductible") == [PLAN[0][0]]
-    assert library.catalog.page_text(str(plan), 2) == PLAN[1][0]
+    assert library.catalog.page_text(str(plan), 2) == (PLAN[1][0], 0)
     library.assert_whole()
 
 
@@ -87,18 +91,35 @@ def test_pages_without_text_make_it_partial(library: Library, tmp_path: Path, pl
     with pikepdf.open(plan) as pdf, pikepdf.open(image_pdf(tmp_path / "scan.pdf")) as scan:
         pdf.pages.extend(scan.pages)
         pdf.save(mixed)
-    (document,) = library.indexer.index([str(mixed)])
+    (document,) = library.indexer.index([str(mixed)], wishes=Wishes(ocr=False))
     assert (document.status, document.reason) == ("partial", "some_pages_without_text")
     assert (document.pages, document.passages, document.details["count"]) == (3, 2, 1)
-    assert library.index(mixed) == {"mixed.pdf": ("partial", "some_pages_without_text")}
+    assert library.index(mixed, ocr=False) == {"mixed.pdf": ("partial", "some_pages_without_text")}
     library.assert_whole()
 
 
 def test_a_scan_has_no_text(library: Library, tmp_path: Path) -> None:
     scan = image_pdf(tmp_path / "scan.pdf", 2)
-    (document,) = library.indexer.index([str(scan)])
+    (document,) = library.indexer.index([str(scan)], wishes=Wishes(ocr=False))
     assert (document.status, document.reason, document.pages, document.passages) == ("failed", "no_text", 2, 0)
+    assert (document.empty_pages, document.details["ocr"]) == (2, "off")
     assert library.catalog.documents() == [document]
+    library.assert_whole()
+
+
+def test_a_scan_is_recognised_once_that_is_wanted(library: Library, tmp_path: Path) -> None:
+    pytest.importorskip("rapidocr", reason="SKIPPED LOUDLY: OCR is not installed")
+    scan = image_pdf(tmp_path / "scan.pdf", 1, "The password of the safe is heron")
+    assert library.index(tmp_path, ocr=False)["scan.pdf"] == ("failed", "no_text")
+    assert library.index(tmp_path)["scan.pdf"] == ("indexed", None)  # though nobody named it
+    (document,) = [each for each in library.catalog.documents() if each.path == str(scan)]
+    assert (document.recognised_pages, document.empty_pages) == (1, 0)
+    found = library.catalog.recognised_words(str(scan), 1)
+    assert found is not None
+    text, listed = found
+    assert "safe" in text
+    assert all(text[word.start : word.start + word.length].strip() for word in listed)
+    assert library.index(scan) == {"scan.pdf": ("unchanged", None)}
     library.assert_whole()
 
 
@@ -114,12 +135,12 @@ def test_an_encrypted_file_needs_its_password(library: Library, tmp_path: Path, 
 
 def test_files_that_cannot_be_read(library: Library, tmp_path: Path, plan: Path) -> None:
     (tmp_path / "empty.pdf").touch()
-    (tmp_path / "notes.txt").write_text("plain text")
+    (tmp_path / "picture.jpg").write_bytes(b"\xff\xd8\xff\xe0 no document")
     (tmp_path / "damaged.pdf").write_bytes(b"%PDF-1.7\n" + bytes(2_000))
-    files = [tmp_path / name for name in ("empty.pdf", "notes.txt", "damaged.pdf")]
+    files = [tmp_path / name for name in ("empty.pdf", "picture.jpg", "damaged.pdf")]
     expected = {
         "empty.pdf": ("failed", "file_empty"),
-        "notes.txt": ("skipped", "not_a_pdf"),
+        "picture.jpg": ("skipped", "not_a_pdf"),
         "damaged.pdf": ("failed", "pdf_damaged"),
     }
     assert library.index(*files) == expected
@@ -127,13 +148,20 @@ def test_files_that_cannot_be_read(library: Library, tmp_path: Path, plan: Path)
     library.assert_whole()
 
 
-def test_of_a_folder_only_pdfs_enter_the_ledger(library: Library, tmp_path: Path, plan: Path) -> None:
-    (tmp_path / "notes.txt").write_text("plain text")
-    (tmp_path / "library" / ".keep").touch()
-    found = library.index(tmp_path)
-    assert found["notes.txt"] == ("skipped", "not_a_pdf")
-    assert found[plan.name] == ("indexed", None)
-    assert [document.path for document in library.catalog.documents()] == [str(plan)]
+def test_every_file_of_a_folder_enters_the_ledger(library: Library, tmp_path: Path) -> None:
+    folder = tmp_path / "all"
+    folder.mkdir()
+    plan = text_pdf(folder / "plan.pdf", PLAN)
+    (folder / "picture.jpg").write_bytes(b"\xff\xd8\xff\xe0 no document")
+    (folder / ".hidden").write_text("left alone")
+    for _ in range(2):
+        found = library.index(folder)
+        assert found["picture.jpg"] == ("skipped", "not_a_pdf")
+    assert found[plan.name] == ("unchanged", None)
+    assert [(Path(each.path).name, each.status) for each in library.catalog.documents()] == [
+        ("picture.jpg", "skipped"),
+        ("plan.pdf", "indexed"),
+    ]
 
 
 # ---------------------------------------------------------------- nothing gets lost, nothing stays that is gone
@@ -154,6 +182,7 @@ def test_a_known_file_that_is_missing_keeps_its_passages(library: Library, plan:
 _WITHOUT_PERMISSION = """
 import os, sys
 from pathlib import Path
+from assistant_app.documents.cutting import Piece, embedded_text
 from assistant_app.documents.reader_pool import ReaderPool
 from assistant_app.library.embedder import Embedder
 from tests.library.conftest import Library
@@ -194,29 +223,42 @@ def test_a_known_file_that_may_not_be_read_keeps_its_passages(library: Library, 
 def test_a_file_that_is_no_pdf_any_more_loses_its_passages(library: Library, plan: Path) -> None:
     library.index(plan)
     plan.write_text("now it is plain text")
-    assert library.index(plan.parent)[plan.name] == ("skipped", "not_a_pdf")
+    assert library.index(plan)[plan.name] == ("skipped", "not_a_pdf")
     assert [(each.status, each.passages) for each in library.catalog.documents()] == [("skipped", 0)]
+    assert library.index(text_pdf(plan, PLAN)) == {plan.name: ("indexed", None)}
     library.assert_whole()
 
 
-def test_a_file_that_changes_while_it_is_read_is_not_taken(library: Library, plan: Path) -> None:
-    """The change is made when all pages have been read, before they are embedded."""
+def once(action: Callable[[], object]) -> Callable[[], float]:
+    """Waiting for a question does ``action`` the first time, when the first page was read."""
+    calls = iter([action])
 
+    def wait() -> float:
+        for call in calls:
+            call()
+        return 0.0
+
+    return wait
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_taken(library: Library, plan: Path) -> None:
     def change() -> None:
         with plan.open("ab") as file:
             file.write(b"\n% more")
 
-    assert library.index(plan, wait=change) == {plan.name: ("failed", "file_vanished")}
+    assert library.index(plan, wait=once(change)) == {plan.name: ("failed", "file_vanished")}
     assert library.catalog.documents()[0].passages == 0
     assert library.index(plan) == {plan.name: ("indexed", None)}
     change()
-    assert library.index(plan, wait=change) == {plan.name: ("failed", "file_vanished")}
+    assert library.index(plan, wait=once(change)) == {plan.name: ("failed", "file_vanished")}
     assert [(each.status, each.passages) for each in library.catalog.documents()] == [("indexed", 2)]
+    library.indexer._sweep()
     library.assert_whole()
 
 
 def test_a_file_that_vanishes_while_it_is_read(library: Library, plan: Path) -> None:
-    assert library.index(plan, wait=plan.unlink) == {plan.name: ("failed", "file_vanished")}
+    assert library.index(plan, wait=once(plan.unlink)) == {plan.name: ("failed", "file_vanished")}
+    library.indexer._sweep()
     library.assert_whole()
 
 
@@ -224,16 +266,16 @@ def test_a_file_that_vanishes_while_it_is_read(library: Library, plan: Path) -> 
 
 
 def test_progress_adds_up(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexing, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(pace, "REPORT_EVERY", 0.0)
     (tmp_path / "all").mkdir()
     for name, pages in (("a", 3), ("b", 20), ("c", 2)):
         text_pdf(tmp_path / "all" / f"{name}.pdf", [[f"{name} {number}"] for number in range(pages)])
     (tmp_path / "all" / "d.pdf").write_text("no pdf")
     events: list[IndexProgress | DocumentDone] = []
-    documents = library.indexer.index([str(tmp_path / "all")], report=events.append)
+    documents = library.indexer.index([str(tmp_path / "all")], wishes=Wishes(report=events.append))
     done = [event.document for event in events if isinstance(event, DocumentDone)]
-    assert done == documents
-    assert [Path(document.path).name for document in done] == ["a.pdf", "b.pdf", "c.pdf", "d.pdf"]
+    assert [Path(document.path).name for document in documents] == ["a.pdf", "b.pdf", "c.pdf", "d.pdf"]
+    assert sorted(done, key=lambda document: document.path) == documents
     finished = 0
     last: dict[str, int] = {}
     for event in events:
@@ -259,31 +301,34 @@ def test_cancelling_keeps_what_is_stored(library: Library, tmp_path: Path) -> No
         return len(asked) > 4  # in the middle of the second file's pages
 
     with pytest.raises(DocentError) as caught:
-        library.indexer.index([str(first), str(second)], cancelled=cancelled)
+        library.indexer.index([str(first), str(second)], wishes=Wishes(cancelled=cancelled))
     assert caught.value.code is Code.CANCELLED
     assert [document.path for document in library.catalog.documents()] == [str(first)]
+    assert [Path(each.path).name for each in library.indexer.worklist.pending()] == ["b.pdf"]
+    library.indexer._sweep()
     library.assert_whole()
     assert library.index(first, second) == {"a.pdf": ("unchanged", None), "b.pdf": ("indexed", None)}
+    assert library.indexer.worklist.pending() == []
     library.assert_whole()
 
 
 def test_looking_through_folders_can_be_cancelled(library: Library, tmp_path: Path, plan: Path) -> None:
     with pytest.raises(DocentError) as caught:
-        library.indexer.index([str(tmp_path)], cancelled=lambda: True)
+        library.indexer.index([str(tmp_path)], wishes=Wishes(cancelled=lambda: True))
     assert caught.value.code is Code.CANCELLED
     assert library.catalog.documents() == []
 
 
 def test_a_collection_takes_what_was_tried(library: Library, tmp_path: Path, plan: Path) -> None:
     other = text_pdf(tmp_path / "other.pdf", [["Other"]])
-    note = tmp_path / "note.txt"
-    note.write_text("plain")
+    note = tmp_path / "note.jpg"
+    note.write_bytes(b"\xff\xd8 no document")
     library.index(plan, collection="work")
     library.index(plan, other, note, collection="home")
     assert {Path(each.path).name: each.collections for each in library.catalog.documents()} == {
         plan.name: ["home", "work"],
         "other.pdf": ["home"],
-        "note.txt": [],
+        "note.jpg": [],
     }
 
 
@@ -298,9 +343,14 @@ def test_two_files_of_one_name_are_two_documents(library: Library, tmp_path: Pat
 
 
 def test_it_waits_for_a_question_between_batches(library: Library, plan: Path) -> None:
-    waits: list[int] = []
-    library.index(plan, wait=lambda: waits.append(1))
-    assert waits == [1]
+    waits: list[float] = []
+
+    def wait() -> float:
+        waits.append(0.5)
+        return 0.5
+
+    library.index(plan, wait=wait)
+    assert len(waits) == 3  # two pages, one batch
 
 
 def test_without_the_embedding_model_everything_stops(
@@ -326,4 +376,4 @@ def test_without_the_embedding_model_everything_stops(
 )
 def test_a_document_has_a_name_that_can_be_said(path: str, expected: str) -> None:
     assert spoken_name(path) == expected
-    assert embedded_text("Name", "a \n b") == "Name\na b"
+    assert embedded_text("Name", Piece(0, 5), "a \n b") == "Name\na b"

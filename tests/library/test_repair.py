@@ -103,7 +103,7 @@ def test_as_many_missing_as_strays_are_mended_too(filled: Library) -> None:
 
 
 def test_a_deleted_folder_is_rebuilt(filled: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repair, "EMBED_AT_ONCE", 4)
+    monkeypatch.setattr(repair, "STORE_AT_ONCE", 4)
     before = hits(filled)
     filled.vectors.close()
     shutil.rmtree(filled.folder / "chroma")

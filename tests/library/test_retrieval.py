@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from assistant_app.library import retrieval
+from assistant_app.library.catalog import Scope
 from assistant_app.library.retrieval import CANDIDATES, FUSION, MOST_WORDS
 from assistant_app.protocol.records import Hit
 from tests.library.conftest import Library
@@ -36,13 +37,15 @@ def filled(tmp_path_factory: pytest.TempPathFactory, embedder: object, readers: 
     return library
 
 
-def search(library: Library, question: str, top: int = 10, only: list[int] | None = None) -> list[Hit]:
+def search(library: Library, question: str, top: int = 10, only: Scope | None = None) -> list[Hit]:
     hits = library.retriever.search(question, top, only).hits
     assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
     for hit in hits:
-        page = library.catalog.page_text(hit.path, hit.page or 0)
-        assert page is not None
+        found = library.catalog.page_text(hit.path, hit.section)
+        assert found is not None
+        page, base = found
+        assert base == 0
         assert hit.text == page[hit.start : hit.start + hit.length] != ""
         expected = sum(1 / (FUSION + rank) for rank in (hit.vector_rank, hit.keyword_rank) if rank)
         assert hit.score == pytest.approx(expected, abs=1e-6)
@@ -83,14 +86,12 @@ def test_the_name_of_a_document_counts(filled: Library) -> None:
 
 
 def test_only_in_some_documents(filled: Library) -> None:
-    ids = filled.catalog.document_ids(
-        [document.path for document in filled.catalog.documents() if "Ded" in document.path]
-    )
+    ids = filled.catalog.scope([document.path for document in filled.catalog.documents() if "Ded" in document.path])
     assert ids is not None
     hits = search(filled, "soup on Fridays, deductible", only=ids)
     assert {Path(hit.path).name for hit in hits} == {"Deductible.pdf"}
     assert len(hits) == 2
-    assert search(filled, "soup", only=[]) == []
+    assert search(filled, "soup", only=filled.catalog.scope([])) == []
 
 
 def test_no_more_than_asked_for(filled: Library) -> None:
