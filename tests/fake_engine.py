@@ -13,9 +13,9 @@ a JSON object, all of it optional::
      "background": [path, ...],        what the engine reads by itself as soon as it is ready (events with job 0)
      "on": {"ask": [[STEP, ...], ...]} what the first, the second, ... request of that type does; then the default}
 
-A step is one of ``{"event": {...}}`` (its job is filled in unless it names one), ``{"raw": "text"}`` (written as it is), ``{"sleep":
-seconds}``, ``{"die": "SIGKILL"}``, ``{"exit": status}``, ``{"hang": true}``, ``{"until_cancelled": true}``, and
-``{"default": true}`` (what a request of that type does without a script).
+A step is one of ``{"event": {...}}`` (its job is filled in unless it names one), ``{"raw": "text"}`` (written as it
+is), ``{"sleep": seconds}``, ``{"die": "SIGKILL"}``, ``{"exit": status}``, ``{"hang": true}``,
+``{"until_cancelled": true}``, and ``{"default": true}`` (what a request of that type does without a script).
 
 ``--replay`` takes a recording of the pipe, one JSON object a line: ``{"request": {...}}`` or ``{"event": {...}}``.
 A request of the window is answered by the events that followed the next recorded request of its type.

@@ -6,9 +6,12 @@ beside them, so that ``text[start:start + length]`` is always what a citation sh
 
 from __future__ import annotations
 
+import hashlib
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
+
+import msgspec
 
 from assistant_app.documents.heading_path import HeadingPath, Mark
 from assistant_app.documents.hyphens import without_breaks
@@ -54,20 +57,28 @@ class LeftOut(NamedTuple):
 
 
 class CutPage(NamedTuple):
-    """A page with its passages, in order, and what was left out of them."""
+    """A page with its passages, in order, and what was left out of them.
+
+    ``key`` (16 bytes) is a digest of all that decides where the page is cut, and of what else is stored with it.
+    """
 
     page: PageText
     pieces: list[Piece]
     left_out: list[LeftOut]
+    key: bytes = b""
 
 
-def cut(pages: Iterable[PageText], token_spans: TokenSpans) -> Iterator[CutPage]:
+def cut(
+    pages: Iterable[PageText], token_spans: TokenSpans, known: Mapping[bytes, Sequence[Span]] | None = None
+) -> Iterator[CutPage]:
     """Cut the pages of one document, in order; looks ``running_lines.NEIGHBOURS`` pages ahead.
 
     Args:
         pages: from a reader pool; the first one carries the outline.
         token_spans: where each token of the embedding model stands in a text, as ``Embedder.token_spans``.
+        known: by :attr:`CutPage.key`, where a page was cut before; counting its tokens again would cost the most.
     """
+    known = known or {}
     headings = HeadingPath()
     for page, running in with_running_lines(pages):
         left_out = [Span(line.start, line.length) for line in running]
@@ -75,12 +86,22 @@ def cut(pages: Iterable[PageText], token_spans: TokenSpans) -> Iterator[CutPage]
         marks = headings.marks(page, left_out)
         tables = _usable(page)
         headers = [_header_of(page.text, table, token_spans) for table in tables]
-        spans = _spans(page.text, token_spans, tables, left_out, _begins(marks))
+        begins = _begins(marks)
+        key = _key(page, tables, left_out, begins)
+        spans = known.get(key)
+        if spans is None:
+            spans = _spans(page.text, token_spans, tables, left_out, begins)
         starts = [mark.start for mark in marks]
         ends = [header.end for header in headers]
         paths = [above, *(mark.path for mark in marks)]
         pieces = [Piece(*span, paths[bisect_right(starts, span.start)], _header(span, headers, ends)) for span in spans]
-        yield CutPage(page, pieces, _left_out(page.text, pieces, running))
+        yield CutPage(page, pieces, _left_out(page.text, pieces, running), key)
+
+
+def _key(page: PageText, tables: Sequence[Table], left_out: Sequence[Span], begins: Sequence[int]) -> bytes:
+    rows = [table.rows for table in tables]
+    decisive = (page.text, rows, list(left_out), list(begins), page.headings, page.words)
+    return hashlib.blake2b(msgspec.msgpack.encode(decisive), digest_size=16).digest()
 
 
 def _spans(

@@ -7,6 +7,7 @@ documents with the same bytes share a content; a content without a document is s
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +30,7 @@ class Page(NamedTuple):
         number: 1-based; ``base``: code points of the document before it, where the kind has no pages, else 0.
         passages: the passages in it, each with its id and the digest of what was embedded for it.
         words: where each word stands, for recognised text.
+        key: ``CutPage.key``.
     """
 
     number: int
@@ -38,6 +40,25 @@ class Page(NamedTuple):
     base: int = 0
     headings: Sequence[Heading] = ()
     words: Sequence[Word] | None = None
+    key: bytes = b""
+
+
+class Held(NamedTuple):
+    """A page as the catalogue holds it, to be compared with a new reading of it."""
+
+    number: int
+    label: str
+    base: int
+    pieces: list[Piece]
+
+
+class Kept(NamedTuple):
+    """A page that is as it was: its number before, and its number, label and base now."""
+
+    before: int
+    number: int
+    label: str
+    base: int
 
 
 class Stored(NamedTuple):
@@ -125,36 +146,47 @@ class Catalog(Database):
         The content that it had before stays until :meth:`sweep`, unless another document has it too.
         """
         with self.transaction() as db:
-            db.execute(
-                """INSERT INTO documents (path, content_id, content_hash, size, modified_ns, status, reason, details,
-                   page_count, empty_pages, failed_pages, recognised_pages, seconds, read_by)
-                   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                   ON CONFLICT (path) DO UPDATE SET content_id = excluded.content_id,
-                   content_hash = excluded.content_hash, size = excluded.size, modified_ns = excluded.modified_ns,
-                   status = excluded.status, reason = excluded.reason, details = excluded.details,
-                   page_count = excluded.page_count, empty_pages = excluded.empty_pages,
-                   failed_pages = excluded.failed_pages, recognised_pages = excluded.recognised_pages,
-                   seconds = excluded.seconds, read_by = excluded.read_by, removed_at = NULL,
-                   indexed_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')""",
-                (
-                    document.path,
-                    content_id,
-                    content_hash,
-                    document.size,
-                    modified_ns,
-                    document.status,
-                    document.reason,
-                    json.dumps(document.details),
-                    document.pages,
-                    document.empty_pages,
-                    document.failed_pages,
-                    document.recognised_pages,
-                    document.seconds,
-                    read_by,
-                ),
-            )
-            if content_id is not None:
-                db.execute("UPDATE contents SET complete = 1 WHERE id = ?", (content_id,))
+            self._put(db, document, content_id, content_hash, modified_ns, read_by)
+
+    @staticmethod
+    def _put(
+        db: sqlite3.Connection,
+        document: Document,
+        content_id: int | None,
+        content_hash: str | None,
+        modified_ns: int,
+        read_by: int,
+    ) -> None:
+        db.execute(
+            """INSERT INTO documents (path, content_id, content_hash, size, modified_ns, status, reason, details,
+               page_count, empty_pages, failed_pages, recognised_pages, seconds, read_by)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+               ON CONFLICT (path) DO UPDATE SET content_id = excluded.content_id,
+               content_hash = excluded.content_hash, size = excluded.size, modified_ns = excluded.modified_ns,
+               status = excluded.status, reason = excluded.reason, details = excluded.details,
+               page_count = excluded.page_count, empty_pages = excluded.empty_pages,
+               failed_pages = excluded.failed_pages, recognised_pages = excluded.recognised_pages,
+               seconds = excluded.seconds, read_by = excluded.read_by, removed_at = NULL,
+               indexed_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')""",
+            (
+                document.path,
+                content_id,
+                content_hash,
+                document.size,
+                modified_ns,
+                document.status,
+                document.reason,
+                json.dumps(document.details),
+                document.pages,
+                document.empty_pages,
+                document.failed_pages,
+                document.recognised_pages,
+                document.seconds,
+                read_by,
+            ),
+        )
+        if content_id is not None:
+            db.execute("UPDATE contents SET complete = 1 WHERE id = ?", (content_id,))
 
     def touch(self, path: str, size: int, modified_ns: int) -> None:
         """Remember that the unchanged file at ``path`` has a new time stamp."""
@@ -220,6 +252,12 @@ class Catalog(Database):
         )
         return (int(str(rows[0][0])), str(rows[0][1])) if rows else None
 
+    def is_complete(self, content_id: int, read_by: int) -> bool:
+        """Whether a content is whole and was read by this version."""
+        return bool(
+            self.rows("SELECT 1 FROM contents WHERE id = ? AND complete AND read_by = ?", (content_id, read_by))
+        )
+
     def paths_of(self, content_id: int) -> list[str]:
         """The paths of all documents with this content, removed ones too."""
         return [str(path) for (path,) in self.rows("SELECT path FROM documents WHERE content_id = ?", (content_id,))]
@@ -248,7 +286,7 @@ class Catalog(Database):
         with self.transaction(durable=False) as db:
             for page in pages:
                 db.execute(
-                    "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                     (
                         content_id,
                         page.number,
@@ -257,6 +295,7 @@ class Catalog(Database):
                         page.text,
                         msgspec.json.encode(list(page.headings)).decode(),
                         None if page.words is None else msgspec.msgpack.encode(list(page.words)),
+                        page.key,
                     ),
                 )
                 for number, piece, key in page.passages:
@@ -269,6 +308,83 @@ class Catalog(Database):
                         "INSERT INTO passage_words (rowid, document_name, heading, text) VALUES (?, ?, ?, ?)",
                         (number, name, piece.heading, text),
                     )
+
+    def held_pages(self, content_id: int) -> dict[bytes, list[Held]]:
+        """The pages of a content by their key; several pages may have the same."""
+        pieces: dict[object, list[Piece]] = {}
+        for page, *piece in self.rows(
+            "SELECT page, start, length, heading, table_header FROM passages WHERE content_id = ? ORDER BY id",
+            (content_id,),
+        ):
+            pieces.setdefault(page, []).append(Piece(*piece))  # type: ignore[arg-type]  # as above
+        held: dict[bytes, list[Held]] = {}
+        for key, number, label, base in self.rows(
+            "SELECT key, number, label, base FROM pages WHERE content_id = ? AND key IS NOT NULL ORDER BY number",
+            (content_id,),
+        ):
+            held.setdefault(key, []).append(Held(number, label, base, pieces.get(number, [])))  # type: ignore[arg-type]
+        return held
+
+    def revise(
+        self,
+        document: Document,
+        *,
+        content_id: int,
+        staged_id: int | None,
+        kept: Sequence[Kept],
+        content_hash: str,
+        modified_ns: int,
+        read_by: int,
+    ) -> list[int]:
+        """Make a content that only this document has into what its file holds now, in one step.
+
+        Args:
+            staged_id: the content with the new pages, which goes up in the old one; null where there are none.
+            kept: the pages that stay; all others of the content go.
+
+        Returns:
+            The ids of the passages that are gone; their vectors can go.
+        """
+        with self.transaction() as db:
+            db.execute("CREATE TEMP TABLE kept (before INTEGER PRIMARY KEY, number, label, base)")
+            try:
+                db.executemany("INSERT INTO temp.kept VALUES (?, ?, ?, ?)", kept)
+                rows = db.execute(
+                    "SELECT id FROM passages WHERE content_id = ? AND page NOT IN (SELECT before FROM temp.kept)",
+                    (content_id,),
+                ).fetchall()
+                db.executemany("DELETE FROM passage_words WHERE rowid = ?", rows)
+                db.executemany("DELETE FROM passages WHERE id = ?", rows)
+                db.execute(
+                    "DELETE FROM pages WHERE content_id = ? AND number NOT IN (SELECT before FROM temp.kept)",
+                    (content_id,),
+                )
+                self._renumber(db, content_id)
+            finally:
+                db.execute("DROP TABLE temp.kept")
+            db.execute("UPDATE pages SET content_id = ? WHERE content_id = ?", (content_id, staged_id))
+            db.execute("UPDATE passages SET content_id = ? WHERE content_id = ?", (content_id, staged_id))
+            db.execute("DELETE FROM contents WHERE id = ?", (staged_id,))
+            db.execute("UPDATE contents SET hash = ? WHERE id = ?", (content_hash, content_id))
+            self._put(db, document, content_id, content_hash, modified_ns, read_by)
+        return [int(number) for (number,) in rows]
+
+    @staticmethod
+    def _renumber(db: sqlite3.Connection, content_id: int) -> None:
+        """Give kept pages their new places: first negative numbers, because the new one may still be another's."""
+        db.execute(
+            """UPDATE passages SET page = (SELECT number FROM temp.kept WHERE before = page) WHERE content_id = ?
+               AND page IN (SELECT before FROM temp.kept WHERE before <> number)""",
+            (content_id,),
+        )
+        db.execute(
+            """UPDATE pages SET (number, label, base) =
+               (SELECT -k.number, k.label, k.base FROM temp.kept k WHERE k.before = pages.number)
+               WHERE content_id = ? AND EXISTS (SELECT 1 FROM temp.kept k WHERE k.before = pages.number
+               AND (k.number, k.label, k.base) <> (pages.number, pages.label, pages.base))""",
+            (content_id,),
+        )
+        db.execute("UPDATE pages SET number = -number WHERE content_id = ? AND number < 0", (content_id,))
 
     def reserve_passage_ids(self, count: int) -> range:
         """``count`` passage ids that were never used and never will be by another passage."""

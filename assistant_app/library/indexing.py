@@ -9,7 +9,6 @@ last step gives it to the document. What a crash leaves without a document is sw
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,17 +17,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
-from assistant_app.documents.cutting import CutPage, cut, embedded_text
+from assistant_app.documents.cutting import cut
 from assistant_app.documents.files import Offered, offered_files
 from assistant_app.documents.passages import fold_space
 from assistant_app.documents.reader_pool import PageText, ReaderPool
 from assistant_app.errors import Code, Detail, DocentError, is_disk_full
-from assistant_app.library.catalog import Catalog, Page, Stored
+from assistant_app.library.catalog import Catalog, Stored
 from assistant_app.library.collections import Collections
 from assistant_app.library.embedder import Embedder
+from assistant_app.library.new_content import NewContent
 from assistant_app.library.pace import Pace, Report
 from assistant_app.library.read_ahead import Look, ReadAhead
 from assistant_app.library.vectors import Vectors
@@ -38,10 +36,6 @@ from assistant_app.protocol.records import Document, DocumentStatus
 READING = 2
 """The version of reading and cutting. What an older one read is read again when its file is indexed the next time."""
 
-STORE_AT_ONCE = 256
-"""Passages that are collected before they are embedded and stored."""
-EMBED_AT_ONCE = 32
-"""Passages that are embedded before a question gets its turn: a tenth of a second."""
 MOST_TRIES = 2
 """Times that the reading of a file may end the whole process before it is left alone."""
 
@@ -211,7 +205,9 @@ class Indexer:
             if tries >= MOST_TRIES:
                 raise DocentError(Code.ENGINE_KILLER)
             look = ahead.look(number)
-            document = self._known_content(path, look, wishes) or self._read(number, each, look, ahead, pace, wishes, began)
+            document = self._known_content(path, look, wishes) or self._read(
+                number, each, look, ahead, pace, wishes, began
+            )
             self.worklist.done([path])
             return document
         except OSError as error:
@@ -296,9 +292,11 @@ class Indexer:
                 pace.held_up(wishes.wait())
                 yield page
 
-        content = _NewContent(self._catalog, self._vectors, self._embedder, path, look.content_hash)
+        content = NewContent(
+            self._catalog, self._vectors, self._embedder, spoken_name(path), look.content_hash, READING, self._old(path)
+        )
         try:
-            for page in cut(pages(), self._embedder.token_spans):
+            for page in cut(pages(), self._embedder.token_spans, content.known):
                 content.add(page)
                 if content.is_full:
                     self._flush(content, each, pace, wishes, counts)
@@ -307,19 +305,20 @@ class Indexer:
             if (after.st_size, after.st_mtime_ns) != (look.stat.st_size, look.stat.st_mtime_ns):
                 raise DocentError(Code.FILE_VANISHED)
             document = counts.document(path, look.stat.st_size, time.monotonic() - began)
-            self._catalog.put(
-                document,
-                content_id=content.id,
-                content_hash=look.content_hash,
-                modified_ns=look.stat.st_mtime_ns,
-                read_by=READING,
-            )
+            content.give_to(document, look.stat.st_mtime_ns)
         finally:
             content.end()
         self._sweep()  # of what the document held before, or of what is not finished
         return self._catalog.documents([path])[0]
 
-    def _flush(self, content: _NewContent, each: Offered, pace: Pace, wishes: Wishes, counts: _Counts) -> None:
+    def _old(self, path: str) -> int | None:
+        """The content that the document at ``path`` has, if it can be revised: whole, and no other document's."""
+        known = self._catalog.stored(path)
+        if known is None or known.content_id is None or self._catalog.paths_of(known.content_id) != [path]:
+            return None
+        return known.content_id if self._catalog.is_complete(known.content_id, READING) else None
+
+    def _flush(self, content: NewContent, each: Offered, pace: Pace, wishes: Wishes, counts: _Counts) -> None:
         def turn() -> None:
             pace.tell(each.path, "embedding", each.size, counts.pages_seen, counts.pages)
             pace.held_up(wishes.wait())
@@ -327,76 +326,6 @@ class Indexer:
                 raise DocentError(Code.CANCELLED)
 
         content.flush(turn)
-
-
-class _NewContent:
-    """A content as it comes into being: its pages are collected, then embedded and stored together."""
-
-    def __init__(self, known: Catalog, vectors: Vectors, embedder: Embedder, path: str, content_hash: str) -> None:
-        self._catalog = known
-        self._vectors = vectors
-        self._embedder = embedder
-        self._name = spoken_name(path)
-        self._hash = content_hash
-        self._waiting: list[CutPage] = []
-        self._passages = 0
-        self._base = 0
-        self.id: int | None = None
-        """Null until the first page came."""
-
-    @property
-    def is_full(self) -> bool:
-        return self._passages >= STORE_AT_ONCE
-
-    def add(self, page: CutPage) -> None:
-        self._waiting.append(page)
-        self._passages += len(page.pieces)
-        if self.id is None:
-            self.id = self._catalog.begin_content(self._hash, page.page.kind, page.page.paged, READING)
-
-    def end(self) -> None:
-        """Nothing more comes, whether it was given to a document or not."""
-        if self.id is not None:
-            self._catalog.end_content(self.id)
-
-    def flush(self, turn: Callable[[], None]) -> None:
-        """Embed and store what was collected. ``turn`` is called between steps, and may raise."""
-        pages, self._waiting, self._passages = self._waiting, [], 0
-        if not pages or self.id is None:
-            return
-        texts = [
-            embedded_text(self._name, piece, page.page.text[piece.start : piece.start + piece.length])
-            for page in pages
-            for piece in page.pieces
-        ]
-        keys = [passage_key(self._embedder.identity, text) for text in texts]
-        numbers: Iterator[int] = iter(())
-        if texts:
-            vectors = self._vectors_of(dict(zip(keys, texts, strict=True)), turn)
-            ids = self._catalog.reserve_passage_ids(len(texts))
-            self._vectors.put(self.id, ids, np.stack([vectors[key] for key in keys]))
-            numbers = iter(ids)
-        keyed = iter(keys)
-        stored = []
-        for cut_page in pages:
-            page = cut_page.page
-            passages = [(next(numbers), piece, next(keyed)) for piece in cut_page.pieces]
-            base = 0 if page.paged else self._base
-            stored.append(Page(page.page, page.label, page.text, passages, base, page.headings, page.words))
-            self._base += len(page.text)
-        self._catalog.add_pages(self.id, self._name, stored)
-
-    def _vectors_of(self, texts: Mapping[bytes, str], turn: Callable[[], None]) -> dict[bytes, NDArray[np.float32]]:
-        """The vector of each text by its key: known ones from the store, the others embedded, short ones together."""
-        known = self._catalog.with_keys(texts)
-        held = self._vectors.get(list(known.values())) if known else {}
-        found = {key: held[number] for key, number in known.items() if number in held}
-        new = sorted((key for key in texts if key not in found), key=lambda key: len(texts[key]))
-        for first in range(0, len(new), EMBED_AT_ONCE):
-            turn()
-            some = new[first : first + EMBED_AT_ONCE]
-            found.update(zip(some, self._embedder.embed([texts[key] for key in some]), strict=True))
-        return found
 
 
 class _Counts:
@@ -464,11 +393,6 @@ _OUT_OF_REACH = {Code.FILE_MISSING, Code.FILE_UNREADABLE, Code.FILE_VANISHED}
 def spoken_name(path: str) -> str:
     """A document's name as people would say it: no folder, no ending, no underscores."""
     return fold_space(Path(path).stem.replace("_", " ").replace("-", " "))[:120]
-
-
-def passage_key(embedder: str, text: str) -> bytes:
-    """Digest (16 bytes) of what was embedded and by which model: passages with the same key have the same vector."""
-    return hashlib.blake2b(f"{embedder}\n{text}".encode(), digest_size=16).digest()
 
 
 def _unchanged(document: Document) -> Document:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from assistant_app.documents.cutting import embedded_text
 from assistant_app.library.catalog import Catalog
 from assistant_app.library.embedder import DIMENSIONS, Embedder
-from assistant_app.library.indexing import STORE_AT_ONCE
+from assistant_app.library.new_content import STORE_AT_ONCE
 from assistant_app.library.vectors import Vectors
 
 EMBEDDER = "embedder"

@@ -180,6 +180,13 @@ class Vectors:
                 )
             )
 
+    def move(self, content_id: int, passage_ids: Sequence[int]) -> None:
+        """These passages are part of another content now."""
+        for first in range(0, len(passage_ids), self._at_once):
+            keys = [str(number) for number in passage_ids[first : first + self._at_once]]
+            note = [{"document": content_id}] * len(keys)
+            self._call(lambda collection, keys=keys, note=note: collection.update(ids=keys, metadatas=note))  # type: ignore[misc]
+
     def get(self, passage_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         """The vectors (shape ``(dimensions,)``) of those passages that have one."""
         import numpy as np

@@ -133,3 +133,14 @@ def test_every_reason_has_a_few_words(qapp: object) -> None:
         model.set_documents([document("/a/x.pdf", status="failed", reason=code)])
         assert 3 < len(model.state(model.shown(0)).words) < 40
         assert model.shown(0).sentence
+
+
+def test_a_scan_says_whether_text_recognition_is_missing_or_off(qapp: object) -> None:
+    model = watched()
+    said = {}
+    for ocr in ("missing", "off", None):
+        model.set_documents([document("/a/x.pdf", status="failed", reason=Code.NO_TEXT, details={"ocr": ocr})])
+        said[ocr] = model.shown(0).sentence
+    assert "install OCR" in said["missing"]
+    assert "switched off" in said["off"]
+    assert "OCR" not in said[None]

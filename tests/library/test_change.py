@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from assistant_app.library import indexing
+from assistant_app.library.catalog import Passage
 from assistant_app.library.collections import Collections
 from tests.library.conftest import Library
 from tests.pdfs import text_pdf
@@ -75,6 +76,47 @@ def test_of_a_changed_file_only_new_passages_are_embedded(library: Library, fold
     best, cosine = library.vectors.nearest(fresh, 1)[0]
     assert library.catalog.passages([best])[best].page == 4
     assert cosine == pytest.approx(1.0, abs=0.01)
+
+
+def test_pages_that_only_moved_stay(library: Library, folder: Path, embedded: Counted) -> None:
+    plan = text_pdf(folder / "plan.pdf", PAGES)
+    library.index(plan)
+    embedded.clear()
+    before = {passage.text: number for number, passage in all_passages(library).items()}
+    text_pdf(plan, [["A new first page."], *PAGES[4:], PAGES[0], *PAGES[:2]])  # one page twice, two gone
+    assert library.index(plan) == {"plan.pdf": ("indexed", None)}
+    assert [text.split("\n")[-1] for text in embedded.clear()] == ["A new first page."]
+    library.assert_whole()
+    after = all_passages(library)
+    assert [passage.text for passage in sorted(after.values(), key=lambda each: each.section)] == [
+        "A new first page.",
+        *(page[0] for page in PAGES[4:]),
+        PAGES[0][0],
+        PAGES[0][0],
+        PAGES[1][0],
+    ]
+    assert sum(before.get(passage.text) == number for number, passage in after.items()) == 6  # as they were
+    scope = library.catalog.scope([str(plan)])
+    assert library.retriever.search("A new first page", 1, scope).hits[0].vector_rank == 1
+
+
+def all_passages(library: Library) -> dict[int, Passage]:
+    return library.catalog.passages(library.catalog.passage_ids())
+
+
+def test_a_section_that_only_moved_counts_anew(library: Library, folder: Path, embedded: Counted) -> None:
+    note = folder / "note.md"
+    note.write_text("# One\n\nThe first value is 7.\n\n# Two\n\nThe second value is 14.\n")
+    library.index(note)
+    embedded.clear()
+    text = "# Nought\n\nIt begins at 0.\n\n" + note.read_text()
+    note.write_text(text)
+    assert library.index(note) == {"note.md": ("indexed", None)}
+    assert len(embedded.clear()) == 1
+    for passage in all_passages(library).values():
+        assert passage.page is None
+        assert text[passage.start : passage.start + passage.length] == passage.text
+    library.assert_whole()
 
 
 def test_the_same_content_under_two_names_is_embedded_once(library: Library, folder: Path, embedded: Counted) -> None:

@@ -30,6 +30,7 @@ CREATE TABLE new_pages (
     text       TEXT NOT NULL,
     headings   TEXT NOT NULL DEFAULT '[]', -- [{start, length, level}]
     words      BLOB,                       -- recognised text: where each word stands (msgpack), else null
+    key        BLOB,                       -- digest of what decided where the page was cut
     PRIMARY KEY (content_id, number)
 ) WITHOUT ROWID;
 INSERT INTO new_pages (content_id, number, label, text)
