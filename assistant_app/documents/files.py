@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from assistant_app.documents.kinds import HEAD_BYTES, SUFFIXES, in_a_folder, suffix
 from assistant_app.errors import Code
@@ -27,12 +27,23 @@ class Offered:
     outcome: Document | None = None
 
 
-def offered_files(paths: Sequence[str]) -> Iterator[Offered]:
-    """Every file meant by ``paths``, once each, in the order given; nothing is opened but to see what it is."""
+def offered_files(paths: Sequence[str], *, below: str | None = None) -> Iterator[Offered]:
+    """Every file meant by ``paths``, once each, in the order given; nothing is opened but to see what it is.
+
+    Args:
+        below: a folder in which the files among ``paths`` were found: nobody named them.
+    """
     seen: set[str] = set()
     for given in paths:
         path = os.path.abspath(os.path.expanduser(given))
-        for offered in _folder(path) if os.path.isdir(path) else [_named(path)]:
+        if os.path.isdir(path):
+            files = _folder(path)
+        elif below is None:
+            files = iter([_named(path)])
+        else:
+            is_hidden = any(_is_hidden(part) for part in os.path.relpath(path, below).split(os.sep))
+            files = iter([] if is_hidden else [_found(path)])
+        for offered in files:
             if offered.path not in seen:
                 seen.add(offered.path)
                 yield offered
@@ -66,20 +77,27 @@ def _folder(path: str) -> Iterator[Offered]:
     problems: list[OSError] = []
     offered = 0
     for folder, folders, names in os.walk(path, onerror=problems.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
         for name in sorted(names):
-            if name.startswith((".", _LOCK_FILE)):
-                continue
-            file = _named(os.path.join(folder, name))
-            offered += 1
-            if file.outcome is None and not _looks_like_document(file):
-                yield _failed(file.path, Code.NOT_A_PDF, named=False, is_file=False, status="skipped")
-            else:
-                yield Offered(file.path, file.size, named=False, is_file=file.is_file, outcome=file.outcome)
+            if not _is_hidden(name):
+                offered += 1
+                yield _found(os.path.join(folder, name))
     for problem in problems:
         yield _failed(str(problem.filename or path), Code.FOLDER_UNREADABLE, is_file=False)
     if not offered and not problems:
         yield _failed(path, Code.FOLDER_WITHOUT_DOCUMENTS, is_file=False, status="skipped")
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", _LOCK_FILE))
+
+
+def _found(path: str) -> Offered:
+    """A file that was found in a folder: tried only if it looks like a document."""
+    file = _named(path)
+    if file.outcome is None and not _looks_like_document(file):
+        return _failed(file.path, Code.NOT_A_PDF, named=False, is_file=False, status="skipped")
+    return replace(file, named=False)
 
 
 def _looks_like_document(file: Offered) -> bool:

@@ -146,7 +146,7 @@ class LibraryVerbs:
         self.readers.close()
         self.vectors.close()
         with suppress(DocentError, OSError):  # no room for a copy is no reason not to end
-            backup.copy_if_due(self.catalog, self.paths.catalog, self.paths.backups)
+            backup.copy_if_due(self.catalog, self.paths.catalog, self.paths.backups, at_end=True)
         self.catalog.close()
         self._lock.release()
 
@@ -365,7 +365,7 @@ class LibraryVerbs:
                     path=folder.path,
                     collection=folder.collection,
                     state=state if readable else "unreadable",  # type: ignore[arg-type]  # one of the three words
-                    documents=known,
+                    documents=len(self.catalog.known_below(_below(folder.path), skipped=False)),
                 )
             )
         return found
@@ -440,7 +440,7 @@ class LibraryVerbs:
                     collection=folder.collection,
                     wishes=self._wishes(report, cancelled),
                     prepare=self.mend,
-                    found_in_folder=True,
+                    below=path,
                 )
             asked = self.catalog.known_below(_below(path)) if changes is None else changes
             gone = [each for each in asked if _was_deleted(each, device)]
@@ -504,7 +504,7 @@ class LibraryVerbs:
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
         self.mend()
-        return self.catalog.counts()["documents"], kept
+        return len(self.catalog.known_below("", skipped=False)), kept
 
     def _replace_library(self, fresh: Path, kept: Path) -> None:
         self.vectors.close()

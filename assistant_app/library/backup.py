@@ -38,8 +38,8 @@ _CHUNK = 1024 * 1024
 
 KEPT = 3
 """Automatic copies of the catalogue that are kept."""
-EVERY_SECONDS = 600.0
-"""A catalogue of more than :data:`SMALL` bytes is not copied more often than this."""
+EVERY_SECONDS = 60.0
+"""The catalogue is not copied more often than this, one of more than :data:`SMALL` bytes ten times less often."""
 SMALL = 32 * 1024 * 1024
 
 Progress = Callable[[int, int], None]
@@ -355,18 +355,22 @@ def _own_schema(scratch: Path) -> set[tuple[object, ...]]:
 # ------------------------------------------------------------------ by themselves
 
 
-def copy_if_due(known: Catalog, catalog: Path, folder: Path, *, now: float | None = None) -> Path | None:
+def copy_if_due(known: Catalog, catalog: Path, folder: Path, *, at_end: bool = False) -> Path | None:
     """Make an automatic copy of the catalogue, if it changed and a copy is due; older ones than :data:`KEPT` go.
+
+    Args:
+        at_end: Docent ends: a small catalogue is copied however new the last copy is.
 
     Raises:
         DocentError: ``disk_full``, ``library_damaged`` or ``library_unwritable``.
     """
-    now = time.time() if now is None else now
-    copies = automatic_copies(folder)
-    if copies:
+    now = time.time()
+    if copies := automatic_copies(folder):
         newest = copies[0].stat().st_mtime
         changed = max(part.stat().st_mtime for part in _parts(catalog))
-        if changed <= newest or (catalog.stat().st_size > SMALL and now - newest < EVERY_SECONDS):
+        is_small = catalog.stat().st_size <= SMALL
+        wait = 0.0 if is_small and at_end else EVERY_SECONDS if is_small else 10 * EVERY_SECONDS
+        if changed <= newest or now - newest < wait:
             return None
     folder.mkdir(mode=0o700, exist_ok=True)
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))

@@ -233,10 +233,11 @@ class Catalog(Database):
                WHERE d.removed_at IS NULL LIMIT 1"""
         )
 
-    def known_below(self, folder: str) -> list[str]:
-        """The paths of the documents in ``folder`` and below, removed ones left out."""
+    def known_below(self, folder: str, *, skipped: bool = True) -> list[str]:
+        """The paths that begin with ``folder``, removed ones left out; those of files that are no documents too."""
         rows = self.rows(
-            "SELECT path FROM documents WHERE removed_at IS NULL AND substr(path, 1, ?) = ? ORDER BY path",
+            f"""SELECT path FROM documents WHERE removed_at IS NULL AND substr(path, 1, ?) = ?
+                {"" if skipped else "AND status <> 'skipped'"} ORDER BY path""",
             (len(folder), folder),
         )
         return [str(path) for (path,) in rows]
@@ -456,7 +457,7 @@ class Catalog(Database):
             """SELECT (SELECT count(*) FROM passages p WHERE p.content_id = c.id) FROM contents c WHERE NOT EXISTS
                (SELECT 1 FROM documents d WHERE d.content_id = c.id AND d.removed_at IS NULL)"""
         )
-        return bool(dead) and sum(int(str(count)) for (count,) in dead) > FEW_DEAD * self.counts()["passages"]
+        return bool(dead) and sum(int(str(count)) for (count,) in dead) > FEW_DEAD * self.passage_count()
 
     # ------------------------------------------------------------ passages
 
@@ -556,23 +557,26 @@ class Catalog(Database):
             for page, label, base, text, headings in rows
         ]
 
-    def frequencies(self, words: Sequence[str]) -> list[int]:
-        """In how many passages each of ``words`` stands, stemmed as the index stems; 0 where in none."""
-        with self.transaction(durable=False) as db:
-            db.execute("DELETE FROM temp.asked")
-            db.executemany("INSERT INTO temp.asked (rowid, text) VALUES (?, ?)", enumerate(words))
-            rows = db.execute(
-                """SELECT a.doc, min(coalesce(v.doc, 0)) FROM temp.asked_terms a
-                   LEFT JOIN passage_vocabulary v ON v.term = a.term GROUP BY a.doc"""
-            ).fetchall()
-        found = dict(rows)
-        return [int(found.get(number, 0)) for number in range(len(words))]
+    def frequencies(self, words: Sequence[str], most: int) -> list[int]:
+        """In how many passages each of ``words`` stands, stemmed as the index stems; 0 where in none.
+
+        Counting ends at ``most``, because a common word in a large library would take long.
+        """
+        found = []
+        for word in words:
+            rows = self.rows(
+                """SELECT count(*) FROM
+                   (SELECT 1 FROM passage_words WHERE passage_words MATCH ? LIMIT ?)""",
+                (_phrase(word), most),
+            )
+            found.append(int(str(rows[0][0])))
+        return found
 
     def matching(
         self, words: Sequence[str], count: int, content_ids: Sequence[int] | None = None
     ) -> list[tuple[int, float]]:
         """The passages in which any of ``words`` stands: ``(passage id, BM25 score)``, best (smallest) first."""
-        query = " OR ".join('"' + word.replace('"', '""').replace("\0", " ") + '"' for word in words)
+        query = " OR ".join(map(_phrase, words))
         only, values = "", [query]
         if content_ids is not None:
             only = """AND rowid IN (SELECT id FROM passages WHERE content_id IN (SELECT value FROM json_each(?)))"""
@@ -595,6 +599,10 @@ class Catalog(Database):
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
+    def passage_count(self) -> int:
+        """How many passages there are, those of removed documents too."""
+        return int(str(self.rows("SELECT count(*) FROM passages")[0][0]))
+
     def counts(self) -> dict[str, int]:
         """How many documents (removed ones left out), pages and passages the library holds."""
         documents, pages, passages = self.rows(
@@ -602,6 +610,11 @@ class Catalog(Database):
                (SELECT count(*) FROM passages)"""
         )[0]
         return {"documents": int(str(documents)), "pages": int(str(pages)), "passages": int(str(passages))}
+
+
+def _phrase(word: str) -> str:
+    """``word`` as a phrase of FTS5's query language."""
+    return '"' + word.replace('"', '""').replace("\0", " ") + '"'
 
 
 def _document(row: Sequence[object]) -> Document:

@@ -12,9 +12,6 @@ from pathlib import Path
 
 from assistant_app.errors import Code, DocentError, is_disk_full
 
-TOKENIZER = "porter unicode61 remove_diacritics 2"
-"""As in migrations/0002_contents.sql."""
-
 SUSPECT = ".suspect"
 """Ending of the note that stands beside a file in which SQLite met damage, until the file was examined."""
 
@@ -42,11 +39,6 @@ class Database:
             self._db.executescript(
                 "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON;"
                 "PRAGMA secure_delete = FAST; PRAGMA temp_store = MEMORY;"
-            )
-            # A question's words are stemmed by SQLite's own tokenizer, in a table of the connection's memory.
-            self._db.executescript(
-                f"CREATE VIRTUAL TABLE temp.asked USING fts5 (text, tokenize = '{TOKENIZER}');"
-                "CREATE VIRTUAL TABLE temp.asked_terms USING fts5vocab (temp, asked, 'instance');"
             )
             if os.name == "posix":
                 with suppress(OSError):  # a file system without modes; the folder is private as well

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -76,7 +75,7 @@ class Indexer:
         passwords: Mapping[str, str] | None = None,
         wishes: Wishes | None = None,
         prepare: Callable[[], object] = lambda: None,
-        found_in_folder: bool = False,
+        below: str | None = None,
     ) -> list[Document]:
         """Add files and folders.
 
@@ -85,7 +84,7 @@ class Indexer:
             collection: name of a collection to put the documents in.
             passwords: path to password.
             prepare: called before the first file is read, if any has to be.
-            found_in_folder: nobody named the files among ``paths``; they were found in a watched folder.
+            below: a watched folder in which the files among ``paths`` were found: nobody named them.
 
         Returns:
             One document for each file, with its outcome, in the order of the files.
@@ -99,10 +98,10 @@ class Indexer:
         if given:
             wishes = wishes._replace(password=lambda path, ask=wishes.password: given.get(path) or ask(path))  # type: ignore[misc]
         found: list[Offered] = []
-        for each in offered_files(paths):  # a whole disk may have been dropped
+        for each in offered_files(paths, below=below):  # a whole disk may have been dropped
             if wishes.cancelled():
                 raise DocentError(Code.CANCELLED)
-            found.append(replace(each, named=each.named and not found_in_folder))
+            found.append(each)
         self.worklist.add(((each.path, each.named) for each in found if each.outcome is None), collection)
         return self.work(found, collection=collection, given=given, wishes=wishes, prepare=prepare)
 

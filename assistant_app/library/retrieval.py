@@ -24,8 +24,8 @@ FUSION = 60
 COMMON = 0.2
 """A word that stands in more than this share of the passages is not searched for, unless all are so common."""
 MOST_ROWS = 4_000
-"""Rows of the keyword index that a search reads at most, rarest words first (one word is always read): BM25 costs a
-microsecond or more for each, so that a search in a large library would take ever longer."""
+"""Rows of the keyword index that a search reads at most, rarest words first. BM25 costs a microsecond or more for each,
+so that a search in a large library would take ever longer; and a word that stands in more passages says little."""
 MOST_WORDS = 64
 """The rarest words of a question that are searched for; a page pasted as a question would take seconds."""
 MOST_WORDS_READ = 1_000
@@ -82,14 +82,14 @@ class Retriever:
     def _keywords(self, question: str, content_ids: Sequence[int] | None) -> list[int]:
         asked = dict.fromkeys(_WORD.findall(question.lower()))
         words = [word for word in asked if word not in _STOP_WORDS][:MOST_WORDS_READ]
-        counts = zip(self._catalog.frequencies(words), words, strict=True)
-        known = sorted((count, word) for count, word in counts if count)
-        most = COMMON * self._catalog.counts()["passages"]
+        counts = zip(self._catalog.frequencies(words, MOST_ROWS + 1), words, strict=True)
+        known = sorted((count, word) for count, word in counts if 0 < count <= MOST_ROWS)
+        most = COMMON * self._catalog.passage_count()
         telling = [(count, word) for count, word in known if count <= most][:MOST_WORDS] or known[:3]
-        if not telling:
+        rows = accumulate(count for count, _ in telling)
+        words = [word for (_, word), read in zip(telling, rows, strict=True) if read <= MOST_ROWS]
+        if not words:
             return []
-        rows = list(accumulate(count for count, _ in telling))
-        words = [word for (_, word), read in zip(telling, rows, strict=True) if read <= max(MOST_ROWS, rows[0])]
         return [number for number, _ in self._catalog.matching(words, CANDIDATES, content_ids)]
 
     def _fuse(

@@ -223,11 +223,10 @@ class Vectors:
             parts = [content_ids[first : first + MOST_RECORDS] for first in range(0, len(content_ids), MOST_RECORDS)]
             wheres = [{"document": {"$in": list(part)}} for part in parts]
         found: list[tuple[int, float]] = []
-        held = self.count()
-        for where in wheres if held else []:
+        for where in wheres if count else []:
             answer = self._call(
                 lambda collection, where=where: collection.query(  # type: ignore[misc]
-                    query_embeddings=[vector], n_results=min(count, held), where=where, include=["distances"]
+                    query_embeddings=[vector], n_results=count, where=where, include=["distances"]
                 )
             )
             pairs = zip(answer["ids"][0], answer["distances"][0], strict=True)

@@ -18,6 +18,7 @@ from assistant_app.paths import Paths
 from tests.pdfs import encrypt, image_pdf, text_pdf
 
 pytestmark = pytest.mark.models
+ROOT = Path(__file__).parent.parent.parent
 
 
 class Ran:
@@ -294,3 +295,100 @@ def test_the_installed_command_speaks_json_alone_on_stdout(tower: Path, home: Pa
     assert json.loads(ran.stdout)["found"]
     assert ran.stdout.count(b"\n") == 1
     assert home.is_dir()
+
+
+_AS_NOBODY = """
+import os, sys
+sys.path.insert(0, sys.argv.pop(1))
+import assistant_app.engine.service
+from assistant_app.__main__ import main
+if os.geteuid() == 0:  # root may write everywhere
+    os.setegid(65534)
+    os.seteuid(65534)
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs permissions")
+@pytest.mark.parametrize("filled", [False, True])
+def test_a_read_only_home_is_told_in_a_sentence(docent: Any, tower: Path, tmp_path: Path, filled: bool) -> None:
+    home = tmp_path / "cli-home"
+    if filled:
+        assert docent("index", str(tower)).status == 0
+    home.mkdir(exist_ok=True)
+    for folder in (tmp_path, *(each for each in tmp_path.parents if "pytest-" in str(each))):
+        folder.chmod(0o755)
+    for part in [home, *home.rglob("*")]:
+        part.chmod(0o555 if part.is_dir() else 0o444)
+    try:
+        run = subprocess.run(
+            [sys.executable, "-c", _AS_NOBODY, str(ROOT), "--home", str(home), "index", str(tower), "--json"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        for part in [home, *home.rglob("*")]:
+            part.chmod(0o755 if part.is_dir() else 0o644)
+    assert run.returncode == 1, run.stderr
+    assert json.loads(run.stdout)["error"] == "library_unwritable"
+    assert "Docent may not write to" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_remove_can_be_undone(docent: Any, tower: Path) -> None:
+    docent("index", str(tower))
+    assert docent("remove", str(tower)).status == 0
+    assert docent("documents", "--json").json == {"documents": []}
+    back = docent("remove", "--undo", str(tower), "--json")
+    assert [each["status"] for each in back.json["documents"]] == ["indexed"]
+    assert docent("remove", "--forever", str(tower)).status == 0
+    assert docent("remove", "--undo", str(tower)).status == 1
+    assert docent("remove", "--undo", "--forever", str(tower)).status == 2
+
+
+def test_backup_and_restore(docent: Any, tower: Path, tmp_path: Path) -> None:
+    docent("index", str(tower), "--collection", "sights")
+    target = tmp_path / "all.docent"
+    made = docent("backup", str(target), "--json")
+    assert (made.status, made.json["documents"], made.json["size"]) == (0, 1, target.stat().st_size)
+    docent("remove", "--forever", str(tower))
+    restored = docent("restore", str(target), "--json")
+    assert (restored.status, restored.json["documents"]) == (0, 1)
+    assert Path(restored.json["kept"]).is_dir()
+    (document,) = docent("documents", "--json").json["documents"]
+    assert (document["status"], document["collections"]) == ("indexed", ["sights"])
+    bad = docent("restore", str(tower), "--json")
+    assert (bad.status, bad.json["error"]) == (1, "backup_invalid")
+
+
+@pytest.mark.slow
+def test_every_hostile_file_gets_a_status_and_a_reason(data: Path, tmp_path: Path) -> None:
+    """Through the command itself, as the contract has it."""
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "assistant_app",
+            "--home",
+            str(tmp_path / "h"),
+            "index",
+            str(data / "hostile"),
+            "--json",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert "Traceback" not in run.stderr
+    documents = json.loads(run.stdout)["documents"]
+    files = [path for path in (data / "hostile").rglob("*") if path.is_file()]
+    assert {each["path"] for each in documents} == {str(path) for path in files}
+    assert len(documents) > 450
+    for each in documents:
+        assert each["status"] in ("indexed", "unchanged", "partial", "skipped", "failed")
+        assert (each["reason"] is None) == (each["status"] in ("indexed", "unchanged")), each
+    fuzzed = [each for each in documents if Path(each["path"]).suffix in (".fuzz", "")]
+    assert any(each["status"] == "indexed" for each in fuzzed)

@@ -137,6 +137,9 @@ def test_a_watched_folder_is_followed(service: Service, folder: Path, tmp_path: 
     text_pdf(folder / "inn.pdf", [["The inn is closed for the winter."]])
     assert until(lambda: any("winter" in hit.text for hit in service.search("Is the inn open?").hits))
 
+    (folder / "~$inn.docx").write_bytes(b"a lock file")
+    (folder / ".hidden").mkdir()
+    text_pdf(folder / ".hidden" / "secret.pdf", [["Nobody shall read this."]])
     (folder / "inn.pdf").rename(folder / "hotel.pdf")
     assert until(lambda: names(service) == ["ferry.pdf", "hotel.pdf", "tower.pdf"])
     assert names(service, removed=True) == []

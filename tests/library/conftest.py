@@ -47,7 +47,7 @@ class Library:
         *paths: Path,
         collection: str | None = None,
         passwords: dict[str, str] | None = None,
-        found_in_folder: bool = False,
+        below: str | None = None,
         **wishes: object,
     ) -> dict[str, tuple[str, str | None]]:
         """Name to status and reason. What else is given are :class:`Wishes`."""
@@ -55,7 +55,7 @@ class Library:
             [str(path) for path in paths],
             collection=collection,
             passwords=passwords,
-            found_in_folder=found_in_folder,
+            below=below,
             wishes=Wishes(**wishes),  # type: ignore[arg-type]
         )
         return {Path(each.path).name: (each.status, each.reason) for each in documents}

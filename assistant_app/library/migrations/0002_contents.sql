@@ -65,8 +65,6 @@ CREATE VIRTUAL TABLE passage_words USING fts5 (
 INSERT INTO passage_words (rowid, document_name, heading, text)
     SELECT rowid, document_name, '', text FROM old_passage_words WHERE rowid IN (SELECT id FROM passages);
 DROP TABLE old_passage_words;
-CREATE VIRTUAL TABLE passage_vocabulary USING fts5vocab (passage_words, 'row');
-
 CREATE TABLE pending (              -- what a job was given and has no outcome yet: the next start goes on
     path       TEXT PRIMARY KEY,
     named      INTEGER NOT NULL,
