@@ -198,6 +198,7 @@ class LibraryVerbs:
             for path in chosen:
                 self.passwords.forget(path)
             self._sweep()
+            backup.renew_copies(self.catalog, self.paths.catalog, self.paths.backups)
         return list(chosen.values())
 
     def put_back(self, paths: Sequence[str]) -> list[Document]:
@@ -224,10 +225,12 @@ class LibraryVerbs:
             if self._mended:
                 return 0
             mended = 0
-            self.catalog.purge(UNDO_HOURS)
+            purged = self.catalog.purge(UNDO_HOURS)
             if not vectors_agree(self.catalog, self.vectors, self.embedder):
                 mended = mend_vectors(self.catalog, self.vectors, self.embedder, progress)
             self._sweep()
+            if purged:
+                backup.renew_copies(self.catalog, self.paths.catalog, self.paths.backups)
             self.catalog.remember(EMBEDDER, self.embedder.identity)  # of what is indexed from now on
             self._mended = True
             return mended

@@ -383,6 +383,17 @@ def copy_if_due(known: Catalog, catalog: Path, folder: Path, *, at_end: bool = F
     return target
 
 
+def renew_copies(known: Catalog, catalog: Path, folder: Path) -> None:
+    """Replace the automatic copies by a new one: what was removed for good must not stand in an old one.
+
+    Raises:
+        DocentError: as :func:`copy_if_due`.
+    """
+    for old in automatic_copies(folder):
+        old.unlink(missing_ok=True)
+    copy_if_due(known, catalog, folder)
+
+
 def automatic_copies(folder: Path) -> list[Path]:
     """The automatic copies of the catalogue, the newest first."""
     return sorted(folder.glob("library-*.sqlite3"), reverse=True)

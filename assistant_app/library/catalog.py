@@ -218,13 +218,13 @@ class Catalog(Database):
         with self.transaction() as db:
             db.executemany("UPDATE documents SET removed_at = NULL WHERE path = ?", ((path,) for path in paths))
 
-    def purge(self, hours: float) -> None:
-        """Forget for good what was removed more than so many hours ago."""
+    def purge(self, hours: float) -> int:
+        """Forget for good what was removed more than so many hours ago; returns how many documents that were."""
         with self.transaction() as db:
-            db.execute(
+            return db.execute(
                 "DELETE FROM documents WHERE removed_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)",
                 (f"-{hours * 3600:.0f} seconds",),
-            )
+            ).rowcount
 
     def is_empty(self) -> bool:
         """Whether there is nothing to be searched: no document in the library has a passage."""

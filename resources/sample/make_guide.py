@@ -78,7 +78,7 @@ SECTIONS = [
     Section(
         "What Docent is",
         [
-            "Docent is a desktop program that answers questions about your PDF documents. Every answer of Docent cites "
+            "Docent is a desktop program that answers questions about your documents. Every answer of Docent cites "
             "the page that it comes from. A click on a citation opens the document at that page, with the quoted "
             "sentence highlighted.",
             "Docent runs entirely on your own computer. Docent needs no internet connection, no account and no "
@@ -90,21 +90,22 @@ SECTIONS = [
     Section(
         "Adding documents",
         [
-            "To add a document, drag a PDF file onto the window and drop it anywhere. The Add button does the same for "
-            "people who do not drag. You can drop a whole folder, and Docent adds every PDF file in the folder and in "
-            "the folders inside it.",
+            "To add a document, drag a file onto the window and drop it anywhere. The Add button does the same for "
+            "people who do not drag. You can drop a whole folder, and Docent adds every document in the folder and in "
+            "the folders inside it. Docent reads PDF, Word, PowerPoint, EPUB, HTML, Markdown and plain text.",
             "Docent reads each document once and shows a progress bar while it reads. Other documents can be "
             "asked about while a document is being read. A document that has not changed is not read again.",
             "Docent does not copy or change your files. Removing a document from the library leaves the file where it "
-            "is. When a file was changed, add it again, and Docent replaces what it knew of the old version.",
+            "is. A removal can be undone for a day. When a file was changed, add it again, and Docent replaces what it "
+            "knew of the old version. Docent does this by itself for a folder that it watches.",
             "The library says what happened to every file. A document without a remark can be searched as a whole.",
             [
                 "<b>Partly read</b> means that some pages have no text or could not be read. The other pages can be "
                 "searched.",
-                "<b>Needs a password</b> means that the document is encrypted. Docent asks for the password, uses it "
-                "and does not store it.",
-                "<b>A scan</b> means that the pages are pictures without text. Run a scanned document through text "
-                "recognition (OCR) before you add it.",
+                "<b>Needs a password</b> means that the document is encrypted. Docent asks for the password, and "
+                "keeps it in the keyring of your system only if you say so.",
+                "<b>Scanned</b> means that the pages are pictures without text. Install text recognition (OCR) as the "
+                "README says, then read the document again.",
                 "<b>Damaged</b> means that the file is broken and cannot be repaired.",
                 "<b>File is missing</b> means that the file was moved or deleted. Docent still remembers its text.",
             ],
@@ -117,8 +118,8 @@ SECTIONS = [
             "you would ask a colleague. A question about one thing gets a better answer than three questions at once.",
             "Docent first searches the library for the passages that fit the question. The language model then writes "
             "an answer from those passages only. The answer appears word by word while it is written.",
-            "Docent looks in all documents unless you select some of them in the library. When documents are selected, "
-            "Docent looks only in those.",
+            "Docent looks in all documents unless you choose a collection or tick some documents in the library. When "
+            "documents are ticked, Docent looks only in those.",
             "The Stop button ends an answer early, and what was written stays. The Copy button copies the answer with "
             "its sources. A second question about the same passages is answered faster than the first.",
             "When the documents do not hold the answer, Docent says that it found nothing. Docent then shows the "
@@ -143,9 +144,9 @@ SECTIONS = [
     Section(
         "The page viewer",
         [
-            "The page viewer shows a document as it is printed. The page viewer can zoom, fit a page to its width, "
+            "The page viewer shows a document as it is printed. It can zoom, fit a page to its width, "
             "jump to a page number and find words in the document. Selected text can be copied.",
-            "Documents are drawn by a separate process. A hostile or damaged PDF can therefore never crash the window.",
+            "Documents are drawn by a separate process. A hostile or damaged file can never crash the window.",
         ],
     ),
     Section(
@@ -193,12 +194,13 @@ SECTIONS = [
         [
             "The command `docent` opens the window. With a command behind it, Docent works in the terminal instead:",
             [
-                ("docent index FOLDER", "adds every PDF file of a folder to the library."),
+                ("docent index FOLDER", "adds every document of a folder to the library."),
                 ("docent documents", "lists the documents with their state."),
                 ('docent search "QUESTION"', "shows the passages that fit best."),
                 ('docent ask "QUESTION"', "answers from the whole library."),
                 ('docent ask "QUESTION" FILE', "adds the file and answers from it alone."),
                 ("docent remove FILE", "takes a document out of the library."),
+                ("docent backup FILE", "writes the whole library to one file."),
                 ("docent doctor", "checks that everything works."),
             ],
             "Each of these commands prints JSON for scripts when `--json` is given. The window "
@@ -216,7 +218,9 @@ SECTIONS = [
                 ("Esc", "stops the answer."),
                 ("Ctrl+N", "begins a new conversation."),
                 ("Ctrl+Shift+C", "copies the last answer with its sources."),
-                ("Delete", "removes the selected documents from the library."),
+                ("Space", "ticks the selected documents, so that only those are asked."),
+                ("Delete", "removes the selected documents from the library. Ctrl+Z puts them back."),
+                ("Ctrl+L", "opens the ledger: every file and what became of it."),
                 ("F6", "goes to the next pane."),
                 ("F9 and F10", "show or hide the library and the page viewer."),
                 ("Ctrl+F", "finds words in the document. F3 goes to the next place."),

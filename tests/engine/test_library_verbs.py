@@ -68,6 +68,9 @@ def test_a_removal_can_be_undone_and_then_not(service: Service, folder: Path) ->
     assert names(service, removed=True) == []
     assert service.catalog.counts() == {"documents": 1, "pages": 1, "passages": 1}
     assert service.vectors.count() == 1
+    copies = list(service.paths.backups.glob("*.sqlite3"))
+    assert len(copies) == 1
+    assert b"lighthouse" not in copies[0].read_bytes()
     with pytest.raises(DocentError):
         service.put_back([tower])
 
