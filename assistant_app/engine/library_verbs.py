@@ -42,6 +42,9 @@ from assistant_app.settings import Settings
 LONGEST_WAIT = 120.0
 """Seconds that indexing waits for a question under way: one that hangs must not stop it for good."""
 
+LAST_FILE = 4.0
+"""Seconds that ending waits for an indexing job to stop."""
+
 UNDO_HOURS = 24.0
 """How long a removed document can be put back."""
 
@@ -97,6 +100,7 @@ class LibraryVerbs:
         self._going.set()
         self._stopped = threading.Event()
         self._closing = False
+        self._indexing_now = threading.Lock()
         self._mending = threading.Lock()
         self._watcher: Watcher | None = None
 
@@ -137,10 +141,17 @@ class LibraryVerbs:
         self.catalog.remember("library", name)
         return name
 
-    def close(self) -> None:
-        """Release everything. The library is whole at any time; this only tidies."""
+    def leave(self) -> None:
+        """Docent is about to end: what is being indexed stops, and the next start goes on with it."""
         self._closing = True
         self._going.set()
+
+    def close(self) -> None:
+        """Release everything. The library is whole at any time; this only tidies."""
+        self.leave()
+        # A job that is in the middle of a file says so on the worklist: that it stopped is not the file's fault.
+        if self._indexing_now.acquire(timeout=LAST_FILE):
+            self._indexing_now.release()
         if self._watcher is not None:
             self._watcher.close()
         self.readers.close()
@@ -309,14 +320,15 @@ class LibraryVerbs:
     def _indexing(self) -> Iterator[None]:
         """Around every job that indexes: what was stopped by a person is not taken up again, and copies are made."""
         self._stopped.clear()
-        try:
-            yield
-        except DocentError as error:
-            if error.code is Code.CANCELLED and not self._closing:
-                self.worklist.done([pending.path for pending in self.worklist.pending()])
-            raise
-        with suppress(DocentError, OSError):  # no room for a copy: the next one may find some
-            backup.copy_if_due(self.catalog, self.paths.catalog, self.paths.backups)
+        with self._indexing_now:
+            try:
+                yield
+            except DocentError as error:
+                if error.code is Code.CANCELLED and not self._closing:
+                    self.worklist.done([pending.path for pending in self.worklist.pending()])
+                raise
+            with suppress(DocentError, OSError):  # no room for a copy: the next one may find some
+                backup.copy_if_due(self.catalog, self.paths.catalog, self.paths.backups)
 
     def pause(self, paused: bool) -> None:
         """Stop indexing between two pages, or go on."""

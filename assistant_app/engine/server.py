@@ -309,6 +309,7 @@ def main(home: str | None) -> int:
     threading.Thread(target=_warm_up, args=(service,), name="warm-up", daemon=True).start()
     for line in sys.stdin.buffer:
         server.take(line)
+    service.leave()  # before anything is cancelled: a person did not stop it
     server.cancel_all()
     tidy = threading.Thread(target=service.close, name="tidy", daemon=True)
     tidy.start()

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from assistant_app.library.catalog import Catalog
+from assistant_app.library.worklist import Worklist
+from assistant_app.paths import Paths
 from assistant_app.protocol import messages
 from tests.engine.conftest import Engine
 from tests.pdfs import text_pdf
@@ -62,16 +65,29 @@ def test_a_watched_folder_is_followed_over_the_pipe(engine: Engine, tmp_path: Pa
     assert engine.close() == 0
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
-def test_after_a_crash_the_next_engine_goes_on_by_itself(engine: Engine, home: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["killed", "closed", "closed twice"])
+def test_the_next_engine_goes_on_by_itself(engine: Engine, home: Path, tmp_path: Path, end: str) -> None:
+    if end == "killed" and sys.platform == "win32":
+        pytest.skip("there is no SIGKILL")
     folder = tmp_path / "documents"
     folder.mkdir()
     for number in range(12):
         text_pdf(folder / f"{number:02}.pdf", [[f"Page {page} of document {number}."] for page in range(20)])
     engine.send(messages.IndexDocuments(job=1, paths=[str(folder)]))
     engine.until(messages.DocumentDone, 1)
-    engine.process.kill()
-    engine.process.wait()
+    if end == "killed":
+        engine.process.kill()
+        engine.process.wait()
+    else:
+        assert engine.close() == 0
+    for _ in range(end.count("twice")):
+        between = Engine(home)
+        by_itself(between, lambda event: isinstance(event, messages.IndexProgress) and event.stage == "reading")
+        assert between.close() == 0
+        stop(between)
+    pending = waiting(home)
+    assert pending
+    assert all(tries == 0 for tries in pending.values()) or end == "killed"
     second = Engine(home)
     try:
         by_itself(second, done("11.pdf"))
@@ -82,8 +98,21 @@ def test_after_a_crash_the_next_engine_goes_on_by_itself(engine: Engine, home: P
         assert [(each.status, each.passages) for each in listed.documents] == [("indexed", 20)] * 12
         assert second.close() == 0
     finally:
-        second.process.kill()
-        second.process.wait()
-        second._reader.join()
-        assert second.process.stdout is not None
-        second.process.stdout.close()
+        stop(second)
+
+
+def waiting(home: Path) -> dict[str, int]:
+    """What no process has an outcome for, and how often it was begun."""
+    catalog = Catalog(Paths.resolve(home).catalog)
+    try:
+        return {pending.path: pending.tries for pending in Worklist(catalog).pending()}
+    finally:
+        catalog.close()
+
+
+def stop(engine: Engine) -> None:
+    engine.process.kill()
+    engine.process.wait()
+    engine._reader.join()
+    assert engine.process.stdout is not None
+    engine.process.stdout.close()
