@@ -34,6 +34,8 @@ _LOOK_BACK = 12
 _LINE = re.compile(r"^[^\S\n]*(\S(?:[^\n]*\S)?)", re.MULTILINE)
 _HEADING = 0.6
 """Share of the usual line's length (the upper quartile of its page) that a heading has at most."""
+_MARKED_HEADING = re.compile(r"^#{1,6}[ \t][^\n]*(?:\n|\Z)", re.MULTILINE)
+"""A heading of a Markdown file: a sentence of its own, whatever stands in the line below."""
 _SPACE = re.compile(r"\s+")
 
 
@@ -62,7 +64,8 @@ def sentences(text: str, rows: Sequence[Span] = (), borders: Sequence[int] = ())
     start = 0
     ahead = iter(rows)
     row = next(ahead, None)
-    for end in heapq.merge(ends, _heading_ends(text), sides, borders, [len(text)]):
+    marked = [side for heading in _MARKED_HEADING.finditer(text) for side in heading.span()]
+    for end in heapq.merge(ends, _heading_ends(text), marked, sides, borders, [len(text)]):
         while row is not None and sum(row) <= start:
             row = next(ahead, None)
         if row is not None and row.start < end < sum(row):

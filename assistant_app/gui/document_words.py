@@ -81,7 +81,7 @@ def group_state(belongs: Group) -> State:
     """Icon, colour and name of a group, as the ledger's column “State” has it."""
     return {
         "searchable": State("check", "success", translate("documents", "Searchable")),
-        "partly": State("partial", "warning", translate("documents", "Partly")),
+        "partly": State("partial", "warning", translate("documents", "Partly read")),
         "failed": State("error", "danger", translate("documents", "Failed")),
         "password": State("lock", "warning", translate("documents", "Needs a password")),
         "missing": State("missing", "warning", translate("documents", "Missing")),

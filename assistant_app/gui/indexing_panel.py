@@ -43,6 +43,8 @@ class IndexingPanel(QFrame):
         self._cancel = QPushButton(self.tr("&Cancel"), self)
         self._cancel.setToolTip(self.tr("Stop reading; what was read stays in the library"))
         self._cancel.clicked.connect(self._on_cancel)
+        for button in (self._pause, self._cancel):  # a click leaves the keyboard where it is: the panel goes by itself
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._lay_out()
         self.set_paused(False)
         self.hide()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from PySide6.QtCore import QByteArray, QSettings, QSize, Qt, QTimer, QUrl, Signal
+from PySide6.QtCore import QByteArray, QModelIndex, QPersistentModelIndex, QSettings, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -16,6 +16,8 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenu,
     QPushButton,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTableView,
     QVBoxLayout,
     QWidget,
@@ -33,6 +35,7 @@ from assistant_app.protocol.records import Document
 _SIZE = QSize(1240, 680)
 _TYPING_MS = 150
 _CHANGING_MS = 50
+_READING_SECONDS = 6.0
 _WIDTHS = {
     Column.NAME: 190,
     Column.FOLDER: 120,
@@ -45,6 +48,14 @@ _WIDTHS = {
     Column.WHEN: 136,
     Column.SIZE: 84,
 }
+
+
+class _FolderDelegate(QStyledItemDelegate):
+    """Shortens a path at its front: its end tells the folders apart."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.TextElideMode.ElideLeft
 
 
 class LedgerWindow(QWidget):
@@ -148,6 +159,7 @@ class LedgerWindow(QWidget):
         table.setTabKeyNavigation(False)
         table.setIconSize(QSize(16, 16))
         table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        table.setItemDelegateForColumn(Column.FOLDER, _FolderDelegate(table))
         table.verticalHeader().hide()
         table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 12)
@@ -215,8 +227,9 @@ class LedgerWindow(QWidget):
         selection.currentChanged.connect(lambda _now, _before: self._show_selection())
         self.model.modelReset.connect(self._show_selection)
         self.model.dataChanged.connect(lambda _first, _last: self._changing.start())
-        self.card.retry_requested.connect(lambda path: self.retry_requested.emit([path]))
+        self.card.retry_requested.connect(lambda path: self._read_again([path]))
         self.card.password_entered.connect(self.password_entered)
+        self.card.password_entered.connect(lambda path, _password, _keep: self._tell_reading([path]))
         self.notice.action_triggered.connect(self._on_notice)
         for key, slot in (("Ctrl+F", self._focus_filter), ("Ctrl+L", self.close), ("Escape", self.close)):
             action = QAction(self)
@@ -286,7 +299,8 @@ class LedgerWindow(QWidget):
         number = self.locale().toString
         shown, known = self.model.rowCount(), len(self.model)
         if self.groups.currentData() == REMOVED:
-            words = self.tr("1 removed file") if shown == 1 else self.tr("{shown} removed files")
+            some = self.tr("1 removed file") if shown == 1 else self.tr("{shown} removed files")
+            words = some if shown else self.tr("No removed files")
         elif shown == known:
             words = self.tr("1 file") if known == 1 else self.tr("{shown} files")
         else:
@@ -342,7 +356,20 @@ class LedgerWindow(QWidget):
 
     def _retry(self) -> None:
         if self.retry_action.isVisible() and (paths := self._paths()):
-            self.retry_requested.emit(paths)
+            self._read_again(paths)
+
+    def _read_again(self, paths: list[str]) -> None:
+        self.retry_requested.emit(paths)
+        self._tell_reading(paths)
+
+    def _tell_reading(self, paths: list[str]) -> None:
+        """Say that something happens: a row stays as it is until its file was read, after those before it."""
+        self._doomed = []
+        one = self.tr("“{name}” is read in its turn. The main window shows the progress.")
+        many = self.tr("{count} files are read in their turn. The main window shows the progress.")
+        count = self.locale().toString(len(paths))
+        words = one.format(name=os.path.basename(paths[0])) if len(paths) == 1 else many.format(count=count)
+        self.notice.say(words, seconds=_READING_SECONDS)
 
     def _remove(self) -> None:
         if paths := self._paths():

@@ -373,7 +373,7 @@ class LibraryPane(QWidget):
         if self._filter.text().strip():
             return self.tr("No document has this in its name.")
         if self.collections.current is not None and len(self._model):
-            return self.tr("Nothing is in this collection yet. Documents that you add now are put into it.")
+            return self.tr("Nothing is in this collection yet. Add documents now, or choose others from the library with a right click.")
         return self.tr("Documents that you add appear here.")
 
     def _count_soon(self) -> None:

@@ -375,10 +375,11 @@ class MainWindow(QMainWindow):
         self._tell(sentence, "danger", self.tr("Start a&gain"), self._link.start)
 
     def _on_counts(self, documents: int, pages: int, reading: bool) -> None:
-        one = self.tr("1 document · {pages} pages")
-        words = one if documents == 1 else self.tr("{documents} documents · {pages} pages")
         number = self.locale().toString
-        self._counts.setText(words.format(documents=number(documents), pages=number(pages)) if documents else "")
+        known = self.tr("1 document") if documents == 1 else self.tr("{count} documents")
+        read = self.tr("1 page") if pages == 1 else self.tr("{count} pages")
+        parts = [words.format(count=number(count)) for words, count in ((known, documents), (read, pages)) if count]
+        self._counts.setText(" · ".join(parts))
         self.conversation.welcome.set_documents(documents, reading=reading)
 
     # ------------------------------------------------------------ focus, size, end

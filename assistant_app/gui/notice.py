@@ -36,6 +36,8 @@ class Notice(QFrame):
         self._close.clicked.connect(self.close_notice)
         self._timer = QTimer(self, singleShot=True)
         self._timer.timeout.connect(self.close_notice)
+        for button in (self._action, self._close):  # a click leaves the keyboard where it is: the bar is gone after it
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(12, style.SPACE // 2, style.SPACE // 2, style.SPACE // 2)
         for widget in (self._icon, self._text, self._action, self._close):

@@ -57,8 +57,12 @@ class Watching(QObject):
         if not fresh:
             return
         self._state.setValue("folders/offered", [*offered, *fresh][-_MOST_REMEMBERED:])
-        one = self.tr("Follow changes in “{name}”?").format(name=PurePath(fresh[0]).name or fresh[0])
-        many = self.tr("Follow changes in these {count} folders?").format(count=len(fresh))
+        one = self.tr("Watch the folder “{name}”, so that the library follows its changes?").format(
+            name=PurePath(fresh[0]).name or fresh[0]
+        )
+        many = self.tr("Watch these {count} folders, so that the library follows their changes?").format(
+            count=len(fresh)
+        )
         self.offered.emit(one if len(fresh) == 1 else many, fresh)
 
     # ------------------------------------------------------------ inside

@@ -32,7 +32,7 @@ class Welcome(QWidget):
         self._add = QPushButton(style.icon("add", "on_accent"), self.tr("A&dd documents…"), self)
         style.set_role(self._add, "primary")
         self._add.clicked.connect(self.add_requested)
-        self._sample = QPushButton(style.icon("document"), self.tr("Try the sa&mple document"), self)
+        self._sample = QPushButton(style.icon("document"), self.tr("Try the sam&ple document"), self)
         self._sample.clicked.connect(self.sample_requested)
         buttons = QHBoxLayout()
         buttons.setSpacing(style.SPACE)

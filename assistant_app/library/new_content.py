@@ -130,11 +130,12 @@ class NewContent:
         return found
 
     def give_to(self, document: Document, modified_ns: int) -> None:
-        """All pages came: ``document`` has this content now, in place of what it had."""
-        if self._old is None or not self._kept:
+        """All pages came: ``document`` has this content now, in place of what it had; a failed one has none."""
+        has_failed = document.status == "failed"  # it is tried again, and what was read of it must not stand for it
+        if self._old is None or not self._kept or has_failed:
             self._catalog.put(
                 document,
-                content_id=self._id,
+                content_id=None if has_failed else self._id,
                 content_hash=self._hash,
                 modified_ns=modified_ns,
                 read_by=self._read_by,

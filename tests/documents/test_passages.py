@@ -181,6 +181,17 @@ def test_sentences(text: str, expected: list[str]) -> None:
     assert said(text) == expected
 
 
+def test_a_heading_of_markdown_is_a_sentence_of_its_own() -> None:
+    text = "# Plans\n## The Standard plan\nthe deductible is $2,000\nand no more.\n#hashtag is a word"
+    found = [text[start : start + length] for start, length in sentences(text)]
+    assert found == [
+        "# Plans",
+        "## The Standard plan",
+        "the deductible is $2,000\nand no more.",
+        "#hashtag is a word",
+    ]
+
+
 def test_white_space_is_folded() -> None:
     assert fold_space(" a \r\n\t b\u00a0c ") == "a b c"
 

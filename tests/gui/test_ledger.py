@@ -54,7 +54,7 @@ def test_a_row_says_what_became_of_a_file(qapp: object) -> None:
     )
     assert column(model, Column.NAME) == ["note.md", "Report.pdf"]
     cells = [model.index(1, each).data() for each in Column]
-    assert cells[:5] == ["Report.pdf", "/b", "PDF", "Partly", "4 of 1200 pages left out"]
+    assert cells[:5] == ["Report.pdf", "/b", "PDF", "Partly read", "4 of 1200 pages left out"]
     assert [cell.replace(",", "") for cell in cells[5:8]] == ["1200", "4", "7"]
     assert cells[9] in ("2 MB", "3 MB")
     assert "4 of the 1200" not in model.index(1, Column.NAME).data()

@@ -286,7 +286,7 @@ def test_watching_is_offered_once_for_a_folder_and_done_on_a_click(qtbot: QtBot,
     folder = tmp_path / "reports"
     pdf_in(folder, "a.pdf")
     made.add_paths([str(folder)])
-    assert made.notice.text == "Follow changes in “reports”?"
+    assert made.notice.text == "Watch the folder “reports”, so that the library follows its changes?"
     made.notice.action_button.click()
     qtbot.waitUntil(lambda: [each.path for each in made.watching.folders] == [str(folder)])
     (watch,) = requests(log, "watch")
@@ -305,7 +305,7 @@ def test_an_offer_that_was_passed_over_is_not_made_again(qtbot: QtBot, window: M
     made.close()
     again = window()
     again.add_paths([str(tmp_path / "reports"), str(tmp_path)])
-    assert again.notice.text == f"Follow changes in “{tmp_path.name}”?"
+    assert again.notice.text == f"Watch the folder “{tmp_path.name}”, so that the library follows its changes?"
 
 
 @pytest.mark.parametrize("kind", ["file", "inside"])

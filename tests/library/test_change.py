@@ -7,10 +7,12 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from assistant_app.documents.reader_pool import PageText
 from assistant_app.library import indexing
 from assistant_app.library.catalog import Passage
 from assistant_app.library.collections import Collections
@@ -189,9 +191,27 @@ def test_an_unchanged_file_is_not_even_opened(
     monkeypatch.setattr(indexing.ReadAhead, "__enter__", refused)
     expected = {"damaged.pdf": ("failed", "pdf_damaged"), "plan.pdf": ("unchanged", None)}
     assert library.index(folder) == expected
-    monkeypatch.undo()
     # A failed file that a person names is tried again.
-    assert library.index(folder / "damaged.pdf") == {"damaged.pdf": ("failed", "pdf_damaged")}
+    with pytest.raises(AssertionError, match="a file was read"):
+        library.index(folder / "damaged.pdf")
+
+
+def test_a_failed_file_that_is_named_is_read_again(
+    library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = text_pdf(folder / "plan.pdf", PAGES)
+    read = library.readers.read
+
+    def fails(*given: object, **how: object) -> Iterator[PageText]:
+        for page in read(*given, **how):  # type: ignore[arg-type]
+            yield msgspec.structs.replace(page, text="", error="reader_memory")
+
+    monkeypatch.setattr(library.readers, "read", fails)
+    assert library.index(plan) == {"plan.pdf": ("failed", "pdf_damaged")}
+    monkeypatch.undo()
+    assert library.index(folder) == {"plan.pdf": ("failed", "pdf_damaged")}
+    assert library.index(plan) == {"plan.pdf": ("indexed", None)}
+    library.assert_whole()
 
 
 def test_what_an_older_version_read_is_read_again(
