@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from PySide6.QtCore import QItemSelection, QPoint, Qt, QUrl, Signal
+from PySide6.QtCore import QItemSelection, QItemSelectionModel, QPoint, Qt, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFrame, QListView, QMenu, QWidget
 
@@ -79,7 +79,10 @@ class DocumentList(QListView):
             index = self._documents.index_of(path)
             if index.isValid():
                 wanted.select(index, index)
-        self.selectionModel().select(wanted, self.selectionModel().SelectionFlag.ClearAndSelect)
+        flags = QItemSelectionModel.SelectionFlag
+        self.selectionModel().select(wanted, flags.ClearAndSelect)
+        if (chosen := wanted.indexes()) and self.currentIndex() not in chosen:  # what is said below is about these
+            self.selectionModel().setCurrentIndex(chosen[0], flags.NoUpdate)
 
     def toggle_ticks(self) -> None:
         """Tick the selected documents, or untick them where all are ticked."""

@@ -71,6 +71,8 @@ class LedgerWindow(QWidget):
         self._removal = removal
         self._state = state
         self._doomed: list[str] = []
+        self._awaited: set[str] = set()
+        """The paths that the notice says are being read."""
         self.setWindowTitle(self.tr("Ledger"))
         self.setAccessibleName(self.tr("Ledger"))
         self.model = LedgerModel(self)
@@ -277,6 +279,10 @@ class LedgerWindow(QWidget):
     def _on_updated(self, documents: list[Document]) -> None:
         self.model.take(documents)
         self._show_count()
+        if self._awaited:
+            self._awaited.difference_update(document.path for document in documents)
+            if not self._awaited and not self._doomed:
+                self.notice.close_notice()
 
     def _on_gone(self, paths: list[str]) -> None:
         self.model.drop(paths)
@@ -317,7 +323,10 @@ class LedgerWindow(QWidget):
         one = chosen[0] if len(chosen) == 1 else None
         self._path.setText(one.path if one else self._selected_words(len(chosen)))
         show_card = one is not None and not is_removed and current is one
+        had_focus = self.card.password_field.hasFocus()
         self.card.show_row(Row(one.path, one) if one is not None and show_card else None)
+        if had_focus and self.card.isHidden():
+            self.table.setFocus(Qt.FocusReason.OtherFocusReason)
         locked = one is not None and document_words.needs_password(one)
         self._enable(self.open_action, not is_removed, one is not None and one.pages > 0)
         self._enable(self.password_action, not is_removed, locked)
@@ -364,7 +373,7 @@ class LedgerWindow(QWidget):
 
     def _tell_reading(self, paths: list[str]) -> None:
         """Say that something happens: a row stays as it is until its file was read, after those before it."""
-        self._doomed = []
+        self._doomed, self._awaited = [], set(paths)
         one = self.tr("“{name}” is read in its turn. The main window shows the progress.")
         many = self.tr("{count} files are read in their turn. The main window shows the progress.")
         count = self.locale().toString(len(paths))
@@ -380,7 +389,7 @@ class LedgerWindow(QWidget):
             self._removal.restore(paths)
 
     def _ask_forever(self) -> None:
-        self._doomed = self._paths()
+        self._doomed, self._awaited = self._paths(), set()
         if not self._doomed:
             return
         name = os.path.basename(self._doomed[0])
@@ -392,7 +401,7 @@ class LedgerWindow(QWidget):
     def _tell_removed(self, documents: list[Document]) -> None:
         if not self.isVisible():
             return
-        self._doomed = []
+        self._doomed, self._awaited = [], set()
         one = self.tr("Removed “{name}”.").format(name=os.path.basename(documents[0].path))
         many = self.tr("Removed {count} documents.").format(count=self.locale().toString(len(documents)))
         self.notice.say(one if len(documents) == 1 else many, action=self.tr("Un&do"), seconds=12)

@@ -358,7 +358,10 @@ class LibraryPane(QWidget):
 
     def _show_current(self) -> None:
         index = self._list.currentIndex()
+        had_focus = self._card.password_field.hasFocus()
         self._card.show_row(index.data(ROW) if index.isValid() else None)
+        if had_focus and self._card.isHidden():
+            self._list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _show_hint(self) -> None:
         empty = self._model.rowCount() == 0
@@ -373,7 +376,9 @@ class LibraryPane(QWidget):
         if self._filter.text().strip():
             return self.tr("No document has this in its name.")
         if self.collections.current is not None and len(self._model):
-            return self.tr("Nothing is in this collection yet. Add documents now, or choose others from the library with a right click.")
+            return self.tr(
+                "Nothing is in this collection yet. Add documents now, or right-click others to put them in."
+            )
         return self.tr("Documents that you add appear here.")
 
     def _count_soon(self) -> None:

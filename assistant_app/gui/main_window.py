@@ -63,6 +63,8 @@ class MainWindow(QMainWindow):
         self._ledger: LedgerWindow | None = None
         self._leaving = False
         self._died_for_good = False
+        self._out_of_reach = ""
+        """What the notice said of a watched folder, while one is out of reach."""
         self._on_action: Callable[[], object] | None = None
         self.setWindowTitle("Docent")
         self._build()
@@ -154,6 +156,7 @@ class MainWindow(QMainWindow):
         self.backups.told.connect(self._tell)
         self.backups.restored.connect(self._on_restored)
         self.watching.offered.connect(self._offer_watching)
+        self.watching.changed.connect(self._on_watched)
         self.watching.failed.connect(lambda failure: self.tell_trouble(phrases.failure_sentence(failure)))
 
     @property
@@ -360,7 +363,18 @@ class MainWindow(QMainWindow):
     def _on_event(self, event: messages.Event) -> None:
         if isinstance(event, messages.Noted):
             kind = "info" if event.code == Code.LIBRARY_RESTORED else "warning"
-            self._tell(phrases.reason_sentence(event.code, event.details), kind)
+            sentence = phrases.reason_sentence(event.code, event.details)
+            self._tell(sentence, kind)
+            if event.code == Code.WATCHED_MISSING:
+                self._out_of_reach = sentence
+
+    def _on_watched(self) -> None:
+        """What was said of folders out of reach is not true any more once all of them are back."""
+        if any(folder.state == "missing" for folder in self.watching.folders):
+            return
+        if self._out_of_reach and self.notice.text == self._out_of_reach:
+            self.notice.close_notice()
+        self._out_of_reach = ""
 
     def _on_died(self, failure: Failure) -> None:
         if not self._link.is_down:

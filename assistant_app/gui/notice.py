@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
@@ -20,8 +20,9 @@ class Notice(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        style.set_role(self, "card")
+        self._kind = "info"
         self._icon = QLabel(self)
+        style.set_role(self, "card")
         self._text = QLabel(self)
         self._text.setWordWrap(True)
         self._text.setTextFormat(Qt.TextFormat.PlainText)
@@ -62,8 +63,8 @@ class Notice(QFrame):
             action: the label of the one button; "" for none.
             seconds: after so long it closes by itself; 0 for never.
         """
-        name, role = _ICONS[kind]
-        self._icon.setPixmap(style.icon(name, role).pixmap(QSize(20, 20), self.devicePixelRatioF()))
+        self._kind = kind
+        self._draw_icon()
         self._text.setText(text)
         self._action.setText(action)
         self._action.setVisible(bool(action))
@@ -78,6 +79,16 @@ class Notice(QFrame):
         if not self.isHidden():
             self._hide()
             self.closed.emit()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """The icon is a picture, which does not follow the colours by itself."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._draw_icon()
+
+    def _draw_icon(self) -> None:
+        name, role = _ICONS[self._kind]
+        self._icon.setPixmap(style.icon(name, role).pixmap(QSize(20, 20), self.devicePixelRatioF()))
 
     def _act(self) -> None:
         self._hide()

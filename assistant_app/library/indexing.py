@@ -333,10 +333,11 @@ class _Counts:
     def __init__(self) -> None:
         self.pages = self.pages_seen = self.empty = self.failed = self.recognised = 0
         self.paged = True
+        self._kind = "pdf"
         self._ocr = ""
 
     def see(self, page: PageText) -> None:
-        self.pages, self.paged = page.pages, page.paged
+        self.pages, self.paged, self._kind = page.pages, page.paged, page.kind
         self.pages_seen += 1
         self.failed += page.error is not None
         self.empty += page.error is None and not page.text.strip()
@@ -365,7 +366,8 @@ class _Counts:
         if self._ocr:
             facts["ocr"] = self._ocr
         if self.failed == self.pages:
-            return "failed", Code.PDF_DAMAGED.value, facts
+            code = Code.PDF_DAMAGED if self._kind == "pdf" else Code.DOCUMENT_DAMAGED
+            return "failed", code.value, facts
         if self.empty + self.failed == self.pages:
             return "failed", Code.NO_TEXT.value, facts
         if self.failed:

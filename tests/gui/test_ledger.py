@@ -236,8 +236,10 @@ def test_what_is_wrong_stands_below_and_is_tried_again(qtbot: QtBot, window: Mak
     assert ledger.card.sentence.startswith("“broken.pdf” is damaged")
     text_pdf(broken, [["now it is one"]])
     ledger.retry_action.trigger()
+    assert ledger.notice.text == "“broken.pdf” is read in its turn. The main window shows the progress."
     qtbot.waitUntil(lambda: made.library.holdings.documents[str(broken)].status == "indexed")
     assert column(ledger.model, Column.STATE) == ["Searchable"]
+    assert ledger.notice.text == ""
     qtbot.waitUntil(lambda: ledger.card.sentence == "")
     assert requests(log, "index_documents")[0]["paths"] == [str(broken)]
 

@@ -10,7 +10,11 @@ import pytest
 from PySide6.QtCore import Qt
 from pytestqt.qtbot import QtBot
 
+from assistant_app.errors import Code
+from assistant_app.gui.document_model import ROW
 from assistant_app.gui.main_window import MainWindow
+from assistant_app.protocol import messages
+from assistant_app.protocol.records import WatchedFolder
 from tests.gui.test_window import LEFT, ask, drop, files, remove, requests, select, wait_for_documents, words
 from tests.pdfs import text_pdf
 
@@ -319,6 +323,16 @@ def test_nothing_is_offered_for_a_file_or_inside_a_watched_folder(
     assert made.notice.text == ""
 
 
+def test_a_folder_out_of_reach_is_told_until_it_is_back(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+    made = window({"watched": [str(tmp_path)]})
+    qtbot.waitUntil(lambda: bool(made.watching.folders))
+    made.engine.event_without_job.emit(messages.Noted(code=Code.WATCHED_MISSING, details={"path": str(tmp_path)}))
+    for state, told in (("missing", True), ("watching", False)):
+        made.watching.folders = [WatchedFolder(path=str(tmp_path), state=state)]  # type: ignore[arg-type]
+        made.watching.changed.emit()
+        assert ("out of reach" in made.notice.text) is told
+
+
 # ---------------------------------------------------------------- removing
 
 
@@ -330,3 +344,5 @@ def test_an_undone_removal_keeps_its_tick(qtbot: QtBot, window: Maker) -> None:
     assert made.conversation.composer.scope_text == "Only in: 1 ticked document  ×"
     qtbot.mouseClick(made.library.undo_bar.action_button, LEFT)
     qtbot.waitUntil(lambda: made.conversation.composer.scope_text == "Only in: 2 ticked documents  ×")
+    assert made.library.list_view.selected_paths() == [REPORT]
+    assert made.library.list_view.currentIndex().data(ROW).path == REPORT

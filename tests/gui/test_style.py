@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QColor, QImage
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from assistant_app import paths
 from assistant_app.errors import Code
 from assistant_app.gui import phrases, style
 from assistant_app.gui.engine_link import Failure
+from assistant_app.gui.notice import Notice
 
 ICONS = sorted(file.stem for file in (paths.resources() / "icons").glob("*.svg"))
 GUI = Path(style.__file__).parent
@@ -63,6 +64,18 @@ def test_every_drawing_can_be_drawn(qapp: QApplication, name: str) -> None:
     image = style.icon(name).pixmap(24, 24).toImage()
     assert image != QImage(image.size(), image.format())
     assert any(image.pixelColor(x, y).alpha() for x in range(24) for y in range(24))
+
+
+def test_the_icon_of_a_notice_follows_the_theme(qapp: QApplication) -> None:
+    notice = Notice()
+    drawn = []
+    for theme in ("light", "dark"):
+        style.apply(qapp, theme)
+        if theme == "light":
+            notice.say("Something is wrong.", "warning")
+        qapp.processEvents()
+        drawn.append(notice.findChildren(QLabel)[0].pixmap().toImage())
+    assert drawn[0] != drawn[1]
 
 
 def test_every_drawing_that_is_asked_for_is_there() -> None:
