@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tempfile
 import tomllib
 from collections.abc import Mapping
@@ -32,6 +33,7 @@ class Declaration:
         help: one sentence on what it does.
         choices: the allowed values of a text setting, if they are limited.
         minimum, maximum: the limits of a number, both allowed.
+        pattern: what a text must match as a whole, if it is limited so.
     """
 
     key: str
@@ -41,6 +43,7 @@ class Declaration:
     choices: tuple[str, ...] = ()
     minimum: float = -math.inf
     maximum: float = math.inf
+    pattern: str = ""
 
 
 DECLARATIONS: tuple[Declaration, ...] = (
@@ -122,6 +125,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
         "",
         "Chroma server",
         "Address of a Chroma server (http://host:8000) that keeps the vectors. Empty: they are kept on this computer.",
+        pattern=r"(?:https?://[^\s/]+/?)?",
     ),
     Declaration(
         "window.theme",
@@ -160,6 +164,8 @@ def checked(key: str, value: object) -> Value:
     good = type(value) is kind
     if good and isinstance(value, str) and declared.choices:
         good = value in declared.choices
+    if good and isinstance(value, str) and declared.pattern:
+        good = re.fullmatch(declared.pattern, value) is not None
     if good and isinstance(value, (int, float)) and not isinstance(value, bool):
         good = math.isfinite(value) and declared.minimum <= value <= declared.maximum
     if not good or not isinstance(value, (str, int, float, bool)):

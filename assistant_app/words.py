@@ -84,7 +84,7 @@ SENTENCES: dict[Code, str] = {
     Code.SETTINGS_DAMAGED: "The settings file could not be read ({path}); the defaults are used, and the file is kept.",
     Code.QUESTION_EMPTY: "The question is empty.",
     Code.BATCH_INVALID: "Line {line} of the batch file is not an object with “id” and “question”.",
-    Code.ENGINE_DIED: "The engine stopped unexpectedly and was started again. Your documents are safe; ask again.",
+    Code.ENGINE_DIED: "The engine stopped unexpectedly and was started again. Your documents are safe; ask again if an answer was under way.",
     Code.ENGINE_MISSPOKE: "The engine answered something that makes no sense and was started again ({said}). Please report this.",
     Code.CANCELLED: "Stopped.",
     Code.INTERNAL: "Something went wrong inside Docent ({said}). Nothing is lost; please report this with the log file.",
@@ -108,6 +108,9 @@ _WITHOUT_OCR: dict[tuple[str, object], str] = {
 """Instead of the sentences above where the detail ``ocr`` says so."""
 
 
+_OLDER = " What was read of its older version stays searchable."
+
+
 class _Facts(dict[str, object]):
     def __missing__(self, key: str) -> str:
         return "?"
@@ -128,4 +131,4 @@ def sentence(code: str, details: Mapping[str, Detail] | None = None, template: s
         facts["said"] = code
         code = Code.INTERNAL
     template = template or _WITHOUT_OCR.get((code, facts.get("ocr"))) or SENTENCES[Code(code)]
-    return template.format_map(facts)
+    return template.format_map(facts) + (_OLDER if facts.get("older") else "")

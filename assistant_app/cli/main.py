@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -99,6 +101,9 @@ def main(arguments: Sequence[str]) -> int:
         _check(parser, options)
     except SystemExit as stop:  # argparse's own way to end: 0 after --help, 2 for wrong usage
         return int(stop.code or 0)
+    if hasattr(signal, "SIGTERM") and threading.current_thread() is threading.main_thread():
+        # A script's time limit, or the end of a session: tidied up as after Ctrl+C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return int(options.run(options))
     except DocentError as error:

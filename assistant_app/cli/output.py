@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
@@ -13,6 +14,8 @@ from assistant_app.protocol.messages import BackupProgress, DocumentDone, Event,
 from assistant_app.protocol.records import Adapter, Answer, Document, Hit, Model
 from assistant_app.words import sentence
 
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+"""In the name of a file they would command the terminal."""
 _WINDOW_ONLY = ("heading", "table_header", "section")
 
 
@@ -41,13 +44,16 @@ def answer_json(given: Answer) -> dict[str, object]:
 def words(text: str = "") -> None:
     """Print ``text`` for people; what their terminal cannot show is replaced."""
     encoding = sys.stdout.encoding or "utf-8"
+    text = _CONTROLS.sub("\ufffd", text)
     print(text.encode(encoding, "replace").decode(encoding))
 
 
 def problem(code: str, details: Mapping[str, Detail] | None = None) -> None:
     """Print an error's sentence to stderr."""
     encoding = sys.stderr.encoding or "utf-8"
-    print(sentence(code, details).encode(encoding, "replace").decode(encoding), file=sys.stderr)
+    print(
+        _CONTROLS.sub("\ufffd", sentence(code, details)).encode(encoding, "replace").decode(encoding), file=sys.stderr
+    )
 
 
 def failure(error: DocentError, as_json: bool) -> None:
@@ -127,6 +133,8 @@ def restored(count: int, kept: str) -> None:
 
 def hits(found: Sequence[Hit]) -> None:
     """Ranked passages with where they stand."""
+    if not found:
+        words("Nothing was found.")
     for hit in found:
         words(f"{hit.rank}. {PurePath(hit.path).name}{_place(hit.page, hit.page_label)}")
         words(f"   {' '.join(hit.text.split())}")

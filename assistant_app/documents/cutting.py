@@ -83,7 +83,7 @@ def cut(
     for page, running in with_running_lines(pages):
         left_out = [Span(line.start, line.length) for line in running]
         above = headings.path
-        marks = headings.marks(page, left_out)
+        marks = [mark._replace(start=_begin(page.text, mark.start)) for mark in headings.marks(page, left_out)]
         tables = _usable(page)
         headers = [_header_of(page.text, table, token_spans) for table in tables]
         begins = _begins(marks)
@@ -96,6 +96,12 @@ def cut(
         paths = [above, *(mark.path for mark in marks)]
         pieces = [Piece(*span, paths[bisect_right(starts, span.start)], _header(span, headers, ends)) for span in spans]
         yield CutPage(page, pieces, _left_out(page.text, pieces, running), key)
+
+
+def _begin(text: str, start: int) -> int:
+    """Where a heading begins: with the signs that mark it in a Markdown file, if there are any."""
+    line = text.rfind("\n", 0, start) + 1
+    return line if text[line:start].strip(" \t#") == "" else start
 
 
 def _key(page: PageText, tables: Sequence[Table], left_out: Sequence[Span], begins: Sequence[int]) -> bytes:

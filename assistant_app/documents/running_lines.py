@@ -28,7 +28,7 @@ _SHARE = 0.5
 _SURE = 5
 _NUMBER = re.compile(r"\d{1,9}")
 _PAGE_WORDS = re.compile(r"(?:[^\w\n]|[#\0]|page|seite|of|von|p)*", re.IGNORECASE)
-_SENTENCE = re.compile(r"[^\W\d_]{2,}[.!?]\Z")
+_SENTENCE = re.compile(r"(?:[^\W\d_]{2,}|(?:\S+\s+){4}.*\w*#)[.!?]\Z")
 _LIST_ITEM = re.compile(r"[•▪●◦‣∙*-]\s+\w*[^\W\d_]")
 _FIRST_LINE = re.compile(r"\S(?:[^\n]*\S)?")
 

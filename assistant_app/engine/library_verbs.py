@@ -104,8 +104,10 @@ class LibraryVerbs:
         self._mending = threading.Lock()
         self._watcher: Watcher | None = None
 
-    def _open_library(self) -> None:
+    def _open_library(self, *, is_copy: bool = False) -> None:
         self.catalog = self._sound_catalog()
+        if is_copy:  # the library it was copied from may be in use with its own collection
+            self.catalog.remember("library", _new_name())
         self.vectors = Vectors(
             self.paths.vectors, self.settings.text("library.chroma_server").strip(), self._vectors_name()
         )
@@ -120,7 +122,12 @@ class LibraryVerbs:
         """The catalogue; a damaged one is replaced by the newest automatic copy, and that is noted."""
         path = self.paths.catalog
         suspect = path.with_name(path.name + SUSPECT)
+        is_gone = not path.exists() or not path.stat().st_size
+        if is_gone and backup.automatic_copies(self.paths.backups):
+            suspect.touch()  # a catalogue was here: an empty one must not take its place
         with suppress(DocentError):
+            if is_gone and suspect.exists():
+                raise DocentError(Code.LIBRARY_DAMAGED)
             catalog = Catalog(path)
             small = path.stat().st_size <= EXAMINED
             if not (small or suspect.exists()) or catalog.is_sound():
@@ -137,7 +144,7 @@ class LibraryVerbs:
         """The name of this library's collection: on a server there may be others."""
         if not self.settings.text("library.chroma_server").strip():
             return COLLECTION
-        name = self.catalog.fact("library") or f"docent-{os.urandom(8).hex()}"
+        name = self.catalog.fact("library") or _new_name()
         self.catalog.remember("library", name)
         return name
 
@@ -181,7 +188,7 @@ class LibraryVerbs:
 
     @staticmethod
     def _with_presence(document: Document) -> Document:
-        if os.path.exists(document.path):
+        if document.status == "skipped" or os.path.exists(document.path):
             return document
         return msgspec.structs.replace(
             document, status="missing", reason=Code.FILE_MISSING.value, details={"path": document.path}
@@ -205,11 +212,14 @@ class LibraryVerbs:
         else:
             chosen = dict(_chosen(paths, known))
         self.catalog.remove(list(chosen), forever=forever)
+        self.worklist.refuse(chosen)
         if forever:
             for path in chosen:
                 self.passwords.forget(path)
-            self._sweep()
-            backup.renew_copies(self.catalog, self.paths.catalog, self.paths.backups)
+            try:
+                self._sweep()
+            finally:  # also where a Chroma server is down: its vectors go when it is mended
+                backup.renew_copies(self.catalog, self.paths.catalog, self.paths.backups)
         return list(chosen.values())
 
     def put_back(self, paths: Sequence[str]) -> list[Document]:
@@ -221,11 +231,14 @@ class LibraryVerbs:
         known = {document.path: document for document in self.catalog.documents(removed=True)}
         chosen = [path for path, _ in _chosen(paths, known)]
         self.catalog.put_back(chosen)
+        self.worklist.want(chosen)
         return self.catalog.documents(chosen)
 
     def _sweep(self) -> None:
-        while gone := self.catalog.sweep():
-            self.vectors.remove(gone)
+        gone: list[int] = []
+        while some := self.catalog.sweep():
+            gone += some
+        self.vectors.remove(gone)
 
     def mend(self, progress: Callable[[int, int], None] = lambda done, total: None) -> int:
         """Make the vectors agree with the catalogue, once a process; returns how many passages were embedded again.
@@ -325,7 +338,9 @@ class LibraryVerbs:
                 yield
             except DocentError as error:
                 if error.code is Code.CANCELLED and not self._closing:
-                    self.worklist.done([pending.path for pending in self.worklist.pending()])
+                    stopped = [pending.path for pending in self.worklist.pending()]
+                    self.catalog.note_stopped(stopped)
+                    self.worklist.done(stopped)
                 raise
             with suppress(DocentError, OSError):  # no room for a copy: the next one may find some
                 backup.copy_if_due(self.catalog, self.paths.catalog, self.paths.backups)
@@ -502,15 +517,19 @@ class LibraryVerbs:
         kept = self.paths.backups / f"before-restore-{stamp}"
         fresh = self.paths.backups / f"restoring-{stamp}"
         fresh.mkdir(mode=0o700, parents=True)
+        moved = self.paths.documents / stamp
+        is_replaced = False
         try:
             with backup.Backup(Path(path).expanduser().absolute()) as archive:
+                # All of it is looked at before anything is replaced.
                 archive.unpack(fresh, progress, cancelled)
-                vectors = list(archive.vectors())  # all of them are looked at before anything is replaced
+                vectors = list(archive.vectors())
+                documents = list(archive.documents(moved, progress, cancelled))
                 self._replace_library(fresh, kept)
+                is_replaced = True
                 if archive.manifest.embedder == self.embedder.identity:
                     self._put_vectors(vectors)
-                moved = self.paths.documents / stamp
-                for old, new in archive.documents(moved, progress, never):
+                for old, new in documents:
                     found = os.stat(new)
                     self.catalog.move(old, str(new), found.st_size, found.st_mtime_ns)
         except OSError as error:
@@ -518,6 +537,8 @@ class LibraryVerbs:
             raise DocentError(code, path=str(error.filename or fresh)) from error
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
+            if not is_replaced:
+                shutil.rmtree(moved, ignore_errors=True)
         self.mend()
         return len(self.catalog.known_below("", skipped=False)), kept
 
@@ -531,9 +552,11 @@ class LibraryVerbs:
         if (fresh / backup.SETTINGS).exists():
             if self.paths.settings.exists():
                 shutil.copy2(self.paths.settings, kept / backup.SETTINGS)
+            server = self.settings.text("library.chroma_server")
             shutil.move(fresh / backup.SETTINGS, self.paths.settings)
-            self.settings.reload()
-        self._open_library()
+            # Where the vectors go is this installation's to say, and never a file's that came from elsewhere.
+            self.settings.update({"library.chroma_server": server})
+        self._open_library(is_copy=True)
 
     def _put_vectors(self, pieces: Sequence[tuple[object, object]]) -> None:
         for ids, values in pieces:
@@ -562,6 +585,10 @@ def _chosen(paths: Sequence[str], known: Mapping[str, Document]) -> Iterator[tup
         if not below:
             raise DocentError(Code.DOCUMENT_UNKNOWN, path=given)
         yield from ((each, known[each]) for each in below)
+
+
+def _new_name() -> str:
+    return f"docent-{os.urandom(8).hex()}"
 
 
 def _below(folder: str) -> str:

@@ -36,8 +36,8 @@ LARGEST_MANIFEST = 64 * 1024 * 1024
 LARGEST_SETTINGS = 1024 * 1024
 _CHUNK = 1024 * 1024
 
-KEPT = 3
-"""Automatic copies of the catalogue that are kept."""
+KEPT = 2
+"""Newest automatic copies of the catalogue that are kept; besides, the first one of each of the last two days."""
 EVERY_SECONDS = 60.0
 """The catalogue is not copied more often than this, one of more than :data:`SMALL` bytes ten times less often."""
 SMALL = 32 * 1024 * 1024
@@ -112,6 +112,7 @@ def write(
             archive.writestr(MANIFEST, msgspec.json.encode(manifest))
         with part.open("rb+") as stream:
             os.fsync(stream.fileno())
+        part.chmod(0o600)  # it holds the text of everything
         os.replace(part, target)
         return Written(target.stat().st_size, len(paths), left_out)
     except OSError as error:
@@ -286,13 +287,14 @@ class Backup:
             found = Catalog(path)
             try:
                 sound = found.is_sound() and _schema(found) == _own_schema(path.with_name("empty.sqlite3"))
+                sound = sound and _makes_sense(found)
             finally:
                 found.close()
         except DocentError as error:
             if error.code in (Code.LIBRARY_NEWER, Code.DISK_FULL):
                 raise
             raise self._invalid() from error
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ValueError) as error:  # among them what JSON and records are not
             raise self._invalid() from error
         if not sound:
             raise self._invalid()
@@ -326,16 +328,30 @@ class Backup:
     def documents(self, folder: Path, progress: Progress, cancelled: Cancelled) -> Iterator[tuple[str, Path]]:
         """Unpack the documents that are not at their place any more into ``folder``: old path and new."""
         for number, kept in enumerate(self.manifest.documents):
-            if os.path.exists(kept.path):
-                continue
-            # A folder each: names may be the same, and only the last part of a name is used.
-            target = folder / f"{number:06}" / (Path(kept.path.replace("\\", "/")).name or "document")
             try:
+                if os.path.exists(kept.path):
+                    continue
+                # A folder each: names may be the same, and only the last part of a name is used.
+                name = Path(kept.path.replace("\\", "/")).name[:200]
+                target = folder / f"{number:06}" / (name if name.strip(".") else "document")
                 target.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 raise self._invalid() from error
             self._extract(kept.member, target, progress, cancelled)
             yield kept.path, target
+
+
+def _makes_sense(found: Catalog) -> bool:
+    """Whether the rows are such as this Docent writes; raises ``ValueError`` where they cannot even be read."""
+    found.documents()
+    found.documents(removed=True)
+    odd = (
+        "SELECT 1 FROM passages WHERE typeof(start) <> 'integer' OR start < 0",
+        "SELECT 1 FROM passages WHERE typeof(length) <> 'integer' OR length < 1",
+        "SELECT 1 FROM pages WHERE typeof(text) <> 'text' OR typeof(base) <> 'integer' OR NOT json_valid(headings)",
+        "SELECT 1 FROM facts WHERE name LIKE 'next_%' AND CAST(CAST(value AS INTEGER) AS TEXT) <> value",
+    )
+    return not any(found.rows(f"{query} LIMIT 1") for query in odd)
 
 
 def _schema(database: Catalog) -> set[tuple[object, ...]]:
@@ -356,9 +372,10 @@ def _own_schema(scratch: Path) -> set[tuple[object, ...]]:
 
 
 def copy_if_due(known: Catalog, catalog: Path, folder: Path, *, at_end: bool = False) -> Path | None:
-    """Make an automatic copy of the catalogue, if it changed and a copy is due; older ones than :data:`KEPT` go.
+    """Make an automatic copy of a sound catalogue, if it changed and a copy is due.
 
     Args:
+        known: the open catalogue; what is copied is what it changed.
         at_end: Docent ends: a small catalogue is copied however new the last copy is.
 
     Raises:
@@ -367,18 +384,26 @@ def copy_if_due(known: Catalog, catalog: Path, folder: Path, *, at_end: bool = F
     now = time.time()
     if copies := automatic_copies(folder):
         newest = copies[0].stat().st_mtime
-        changed = max(part.stat().st_mtime for part in _parts(catalog))
         is_small = catalog.stat().st_size <= SMALL
         wait = 0.0 if is_small and at_end else EVERY_SECONDS if is_small else 10 * EVERY_SECONDS
-        if changed <= newest or now - newest < wait:
+        if known.changes == known.copied or now - newest < wait:
             return None
+    changes = known.changes
     folder.mkdir(mode=0o700, exist_ok=True)
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     target, part = folder / f"library-{stamp}.sqlite3", folder / "copying.sqlite3"
     part.unlink(missing_ok=True)
     known.copy_to(part)
+    part.chmod(0o600)
+    if not known.is_sound():  # a damaged copy must not push a sound one out
+        part.unlink()
+        return None
     os.replace(part, target)
-    for old in automatic_copies(folder)[KEPT:]:
+    known.copied = changes
+    copies = automatic_copies(folder)
+    firsts = {copy.name[:16]: copy for copy in copies}  # of each day: "library-20260131"
+    kept = {*copies[:KEPT], *list(firsts.values())[:2]}
+    for old in set(copies) - kept:
         old.unlink(missing_ok=True)
     return target
 

@@ -73,6 +73,7 @@ class Stored(NamedTuple):
     reason: str | None
     read_by: int
     removed: bool
+    device: int | None = None
 
 
 class Passage(NamedTuple):
@@ -109,14 +110,16 @@ class Catalog(Database):
         """As :class:`Database`."""
         super().__init__(path)
         self._being_written: set[int] = set()
+        self.copied = self.changes
+        """:attr:`changes` when the last automatic copy was made."""
 
     # ------------------------------------------------------------ documents
 
     def stored(self, path: str) -> Stored | None:
         """What is remembered of the file at ``path``, removed or not."""
         rows = self.rows(
-            """SELECT id, content_id, content_hash, size, modified_ns, status, reason, read_by, removed_at IS NOT NULL
-               FROM documents WHERE path = ?""",
+            """SELECT id, content_id, content_hash, size, modified_ns, status, reason, read_by, removed_at IS NOT NULL,
+               device FROM documents WHERE path = ?""",
             (path,),
         )
         return Stored(*rows[0]) if rows else None  # type: ignore[arg-type]  # the columns' types are the schema's
@@ -139,14 +142,21 @@ class Catalog(Database):
         return [_document(row) for row in rows]
 
     def put(
-        self, document: Document, *, content_id: int | None, content_hash: str | None, modified_ns: int, read_by: int
+        self,
+        document: Document,
+        *,
+        content_id: int | None,
+        content_hash: str | None,
+        modified_ns: int,
+        read_by: int,
+        device: int | None = None,
     ) -> None:
         """Store a document's outcome in one step, in place of what stood under its path; its content is complete then.
 
         The content that it had before stays until :meth:`sweep`, unless another document has it too.
         """
         with self.transaction() as db:
-            self._put(db, document, content_id, content_hash, modified_ns, read_by)
+            self._put(db, document, content_id, content_hash, modified_ns, read_by, device)
 
     @staticmethod
     def _put(
@@ -156,17 +166,19 @@ class Catalog(Database):
         content_hash: str | None,
         modified_ns: int,
         read_by: int,
+        device: int | None,
     ) -> None:
         db.execute(
             """INSERT INTO documents (path, content_id, content_hash, size, modified_ns, status, reason, details,
-               page_count, empty_pages, failed_pages, recognised_pages, seconds, read_by)
-               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+               page_count, empty_pages, failed_pages, recognised_pages, seconds, read_by, device)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                ON CONFLICT (path) DO UPDATE SET content_id = excluded.content_id,
                content_hash = excluded.content_hash, size = excluded.size, modified_ns = excluded.modified_ns,
                status = excluded.status, reason = excluded.reason, details = excluded.details,
                page_count = excluded.page_count, empty_pages = excluded.empty_pages,
                failed_pages = excluded.failed_pages, recognised_pages = excluded.recognised_pages,
                seconds = excluded.seconds, read_by = excluded.read_by, removed_at = NULL,
+               device = excluded.device,
                indexed_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now')""",
             (
                 document.path,
@@ -183,6 +195,7 @@ class Catalog(Database):
                 document.recognised_pages,
                 document.seconds,
                 read_by,
+                device,
             ),
         )
         if content_id is not None:
@@ -225,6 +238,28 @@ class Catalog(Database):
                 "DELETE FROM documents WHERE removed_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)",
                 (f"-{hours * 3600:.0f} seconds",),
             ).rowcount
+
+    def note_stopped(self, paths: Sequence[str]) -> None:
+        """Give files a row that have none, because a person stopped before they had an outcome."""
+        with self.transaction() as db:
+            db.executemany(
+                "INSERT OR IGNORE INTO documents (path, status, reason, details) VALUES (?, 'failed', 'cancelled', ?)",
+                ((path, json.dumps({"path": path})) for path in paths),
+            )
+
+    def set_name(self, content_id: int, name: str) -> None:
+        """What keyword search takes for the name of the documents with this content."""
+        with self.transaction(durable=False) as db:
+            db.execute(
+                """UPDATE passage_words SET document_name = ? WHERE rowid IN
+                   (SELECT id FROM passages WHERE content_id = ?) AND document_name <> ?""",
+                (name, content_id, name),
+            )
+
+    def kind_of(self, content_id: int) -> str | None:
+        """What the file of a content is; null where there is no such content."""
+        rows = self.rows("SELECT kind FROM contents WHERE id = ?", (content_id,))
+        return str(rows[0][0]) if rows else None
 
     def is_empty(self) -> bool:
         """Whether there is nothing to be searched: no document in the library has a passage."""
@@ -336,6 +371,7 @@ class Catalog(Database):
         content_hash: str,
         modified_ns: int,
         read_by: int,
+        device: int | None,
     ) -> list[int]:
         """Make a content that only this document has into what its file holds now, in one step.
 
@@ -367,7 +403,7 @@ class Catalog(Database):
             db.execute("UPDATE passages SET content_id = ? WHERE content_id = ?", (content_id, staged_id))
             db.execute("DELETE FROM contents WHERE id = ?", (staged_id,))
             db.execute("UPDATE contents SET hash = ? WHERE id = ?", (content_hash, content_id))
-            self._put(db, document, content_id, content_hash, modified_ns, read_by)
+            self._put(db, document, content_id, content_hash, modified_ns, read_by, device)
         return [int(number) for (number,) in rows]
 
     @staticmethod
@@ -596,6 +632,9 @@ class Catalog(Database):
         return str(rows[0][0]) if rows else None
 
     def remember(self, name: str, value: str) -> None:
+        """Remember a value."""
+        if self.fact(name) == value:
+            return
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 

@@ -60,8 +60,7 @@ class Database:
             code = Code.LIBRARY_IN_USE
         else:
             code = Code.LIBRARY_DAMAGED
-            with suppress(OSError):  # so that the next start examines it
-                self._path.with_name(self._path.name + SUSPECT).touch()
+            self._suspect()
         return DocentError(code, path=str(self._path))
 
     def _migrate(self) -> None:
@@ -111,12 +110,24 @@ class Database:
             except sqlite3.DatabaseError as error:
                 raise self._problem(error) from error
 
+    @property
+    def changes(self) -> int:
+        """Rows that this connection has changed since it was opened."""
+        return self._db.total_changes
+
     def is_sound(self) -> bool:
-        """Whether SQLite finds no fault in its file. Reads all of it."""
+        """Whether SQLite finds no fault in its file. Reads all of it; what is found is noted for the next start."""
         try:
-            return self.rows("PRAGMA quick_check") == [("ok",)]
+            sound = self.rows("PRAGMA quick_check") == [("ok",)]
         except DocentError:
             return False
+        if not sound:
+            self._suspect()
+        return sound
+
+    def _suspect(self) -> None:
+        with suppress(OSError):  # so that the next start examines it
+            self._path.with_name(self._path.name + SUSPECT).touch()
 
     def copy_to(self, target: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
         """Write a consistent copy to ``target``, which must not exist; others go on reading and writing meanwhile.

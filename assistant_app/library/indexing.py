@@ -35,8 +35,10 @@ from assistant_app.protocol.records import Document, DocumentStatus
 READING = 2
 """The version of reading and cutting. What an older one read is read again when its file is indexed the next time."""
 
-MOST_TRIES = 2
-"""Times that the reading of a file may end the whole process before it is left alone."""
+LONGEST_NAMES = 240
+"""Code points of the names that keyword search knows a content by."""
+MOST_TRIES = 3
+"""Times that the process may end while a file is read before the file is left alone. Not fewer: it may be chance."""
 
 
 class Wishes(NamedTuple):
@@ -98,10 +100,14 @@ class Indexer:
         if given:
             wishes = wishes._replace(password=lambda path, ask=wishes.password: given.get(path) or ask(path))  # type: ignore[misc]
         found: list[Offered] = []
+        unwanted = self.worklist.unwanted()
         for each in offered_files(paths, below=below):  # a whole disk may have been dropped
             if wishes.cancelled():
                 raise DocentError(Code.CANCELLED)
-            found.append(each)
+            if below is None or each.path not in unwanted:
+                found.append(each)
+        if below is None and unwanted:
+            self.worklist.want(each.path for each in found)
         self.worklist.add(((each.path, each.named) for each in found if each.outcome is None), collection)
         return self.work(found, collection=collection, given=given, wishes=wishes, prepare=prepare)
 
@@ -185,12 +191,35 @@ class Indexer:
         if document.reason in _OUT_OF_REACH and held:
             status: DocumentStatus = "missing" if document.reason == Code.FILE_MISSING else "failed"
             return msgspec.structs.replace(held[0], status=status, reason=document.reason, details=document.details)
+        known = self._catalog.stored(document.path)
+        if document.status == "failed" and held and held[0].passages and known is not None:
+            return self._keep_older(document, held[0], known)
         if not held and not os.path.isfile(document.path):
             return document
         if document.status == "skipped" and held and (held[0].status, held[0].reason) == ("skipped", document.reason):
             return held[0]
         self._catalog.put(
             document, content_id=None, content_hash=None, modified_ns=_modified(document.path), read_by=READING
+        )
+        return self._catalog.documents([document.path])[0]
+
+    def _keep_older(self, document: Document, held: Document, known: Stored) -> Document:
+        """A known document whose file cannot be read any more: its older version stays searchable, and that is said."""
+        document = msgspec.structs.replace(
+            held,
+            status="failed",
+            reason=document.reason,
+            details={**document.details, "older": held.passages},
+            seconds=document.seconds,
+            size=document.size,
+        )
+        self._catalog.put(
+            document,
+            content_id=known.content_id,
+            content_hash=None,
+            modified_ns=_modified(document.path),
+            read_by=READING,
+            device=known.device,
         )
         return self._catalog.documents([document.path])[0]
 
@@ -219,6 +248,9 @@ class Indexer:
                 self.worklist.pause(path)
                 raise
             problem = error
+        except BaseException:  # Ctrl+C, say: not the file's fault either
+            self.worklist.pause(path)
+            raise
         finally:
             ahead.skip(number)
         document = Document(
@@ -239,7 +271,7 @@ class Indexer:
         if found is None:
             return None
         held = self._catalog.documents([found[1]]) or self._catalog.documents([found[1]], removed=True)
-        return None if _ocr_came(held[0], wishes) else found
+        return None if held[0].status == "failed" or _ocr_came(held[0], wishes) else found
 
     def _known_content(self, path: str, look: Look, wishes: Wishes) -> Document | None:
         """The outcome of a file whose bytes the library has already: unchanged, moved, or another name for them."""
@@ -257,22 +289,36 @@ class Indexer:
             return held if known.removed else _unchanged(held)
         if (gone := self._moved_from(content_id, look, known)) is not None:
             self._catalog.move(gone, path, size, modified)
+            self._name(content_id)
             held = self._catalog.documents([path])[0]
             return msgspec.structs.replace(held, seconds=0.0)
         twin = self._catalog.documents([other]) or self._catalog.documents([other], removed=True)
         details: dict[str, Detail] = {**twin[0].details, "path": path} if twin[0].details else {}
         document = msgspec.structs.replace(twin[0], path=path, details=details, seconds=0.0, collections=[])
         self._catalog.put(
-            document, content_id=content_id, content_hash=look.content_hash, modified_ns=modified, read_by=READING
+            document,
+            content_id=content_id,
+            content_hash=look.content_hash,
+            modified_ns=modified,
+            read_by=READING,
+            device=look.stat.st_dev,
         )
+        self._name(content_id)
         return self._catalog.documents([path])[0]
+
+    def _name(self, content_id: int) -> None:
+        """A document is found by the name that it has now; a content with several documents by all of theirs."""
+        names = dict.fromkeys(spoken_name(path) for path in self._catalog.paths_of(content_id))
+        self._catalog.set_name(content_id, " · ".join(names)[:LONGEST_NAMES])
 
     def _moved_from(self, content_id: int, look: Look, known: Stored | None) -> str | None:
         """The path under which this content was known and is no more, on the same disk."""
         if known is not None and not known.removed:
             return None  # this path has a history of its own
         for path in self._catalog.paths_of(content_id):
-            if not os.path.lexists(path) and _device_above(path) == look.stat.st_dev:
+            other = self._catalog.stored(path)
+            same_disk = other is not None and other.device in (None, look.stat.st_dev)
+            if same_disk and not os.path.lexists(path) and _device_above(path) == look.stat.st_dev:
                 return path
         return None
 
@@ -304,10 +350,12 @@ class Indexer:
             if (after.st_size, after.st_mtime_ns) != (look.stat.st_size, look.stat.st_mtime_ns):
                 raise DocentError(Code.FILE_VANISHED)
             document = counts.document(path, look.stat.st_size, time.monotonic() - began)
-            content.give_to(document, look.stat.st_mtime_ns)
+            if document.status == "failed":
+                return self._note(document)
+            content.give_to(document, look.stat.st_mtime_ns, look.stat.st_dev)
         finally:
             content.end()
-        self._sweep()  # of what the document held before, or of what is not finished
+            self._sweep()  # of what the document held before, or of what is not finished
         return self._catalog.documents([path])[0]
 
     def _old(self, path: str) -> int | None:

@@ -52,6 +52,7 @@ class NewContent:
         self._read_by = read_by
         self._old = old
         self._held = {} if old is None else known.held_pages(old)
+        self._old_kind = None if old is None else known.kind_of(old)
         self._kept: list[Kept] = []
         self._new_ids: list[int] = []
         self._waiting: list[tuple[CutPage, int]] = []
@@ -71,6 +72,8 @@ class NewContent:
 
     def add(self, page: CutPage) -> None:
         """Take a page, in order."""
+        if self._held and page.page.kind != self._old_kind:
+            self._held = {}
         base = 0 if page.page.paged else self._base
         self._base += len(page.page.text)
         if self._is_kept(page, base):
@@ -129,16 +132,16 @@ class NewContent:
             found.update(zip(some, self._embedder.embed([texts[key] for key in some]), strict=True))
         return found
 
-    def give_to(self, document: Document, modified_ns: int) -> None:
+    def give_to(self, document: Document, modified_ns: int, device: int) -> None:
         """All pages came: ``document`` has this content now, in place of what it had; a failed one has none."""
-        has_failed = document.status == "failed"  # it is tried again, and what was read of it must not stand for it
-        if self._old is None or not self._kept or has_failed:
+        if self._old is None or not self._kept:
             self._catalog.put(
                 document,
-                content_id=None if has_failed else self._id,
+                content_id=self._id,
                 content_hash=self._hash,
                 modified_ns=modified_ns,
                 read_by=self._read_by,
+                device=device,
             )
             return
         self._vectors.move(self._old, self._new_ids)
@@ -150,6 +153,7 @@ class NewContent:
             content_hash=self._hash,
             modified_ns=modified_ns,
             read_by=self._read_by,
+            device=device,
         )
         self._vectors.remove(gone)
 

@@ -6,6 +6,7 @@ what the next start goes on with.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -67,6 +68,23 @@ class Worklist:
         return [Pending(str(path), bool(named), collection, tries) for path, named, collection, tries in rows]  # type: ignore[arg-type]
 
     # ------------------------------------------------------------ watched folders
+
+    def unwanted(self) -> set[str]:
+        """Files of watched folders that a person removed: they are not to be found again."""
+        return {str(path) for (path,) in self._database.rows("SELECT path FROM unwanted")}
+
+    def refuse(self, paths: Iterable[str]) -> None:
+        """A person removed these; those in a watched folder become unwanted."""
+        folders = tuple(folder.path.rstrip(os.sep) + os.sep for folder in self.watched())
+        with self._database.transaction() as db:
+            db.executemany(
+                "INSERT OR IGNORE INTO unwanted VALUES (?)", ((path,) for path in paths if path.startswith(folders))
+            )
+
+    def want(self, paths: Iterable[str]) -> None:
+        """A person put these back, or named them."""
+        with self._database.transaction(durable=False) as db:
+            db.executemany("DELETE FROM unwanted WHERE path = ?", ((path,) for path in paths))
 
     def watched(self) -> list[Followed]:
         """Every watched folder, by path."""

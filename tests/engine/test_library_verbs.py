@@ -341,6 +341,57 @@ def test_a_damaged_catalogue_is_restored_from_the_automatic_copy(home: Path, fol
         assert service.notes == []
 
 
+@pytest.mark.parametrize("what", ["empty", "gone"])
+def test_an_empty_catalogue_does_not_take_the_place_of_a_full_one(home: Path, folder: Path, what: str) -> None:
+    paths = Paths.resolve(home)
+    with Service(paths) as service:
+        service.index([str(folder)])
+    paths.catalog.write_bytes(b"") if what == "empty" else paths.catalog.unlink()
+    with Service(paths) as service:
+        assert [note.code for note in service.notes] == [Code.LIBRARY_RESTORED]
+        assert names(service) == ["ferry.pdf", "tower.pdf"]
+
+
+def test_only_what_changed_is_copied_and_nothing_damaged(home: Path, folder: Path) -> None:
+    paths = Paths.resolve(home)
+    with Service(paths) as service:
+        service.index([str(folder)])
+    before = sorted(paths.backups.glob("*.sqlite3"))
+    for _ in range(3):
+        with Service(paths) as service:
+            assert found(service, "When does the ferry leave?")
+    assert sorted(paths.backups.glob("*.sqlite3")) == before
+    assert {each.stat().st_mode & 0o777 for each in before} == {0o600}
+    with Service(paths) as service:
+        service.collections.create("new")
+        service.catalog.is_sound = lambda: False  # type: ignore[method-assign]
+    assert sorted(paths.backups.glob("*.sqlite3")) == before
+
+
+def test_what_a_person_removed_from_a_watched_folder_stays_away(service: Service, folder: Path) -> None:
+    service.watch(str(folder))
+    service.follow(str(folder))
+    service.remove([str(folder / "ferry.pdf")])
+    service.follow(str(folder))
+    assert names(service) == ["tower.pdf"]
+    service.remove(None, forever=True)
+    service.follow(str(folder))
+    service.follow(str(folder), [str(folder / "ferry.pdf")])
+    assert names(service) == ["tower.pdf"]
+    service.index([str(folder / "ferry.pdf")])  # named: wanted again
+    service.follow(str(folder))
+    assert names(service) == ["ferry.pdf", "tower.pdf"]
+
+
+def test_what_was_stopped_stands_in_the_ledger(service: Service, folder: Path) -> None:
+    asked = iter(range(100))
+    with pytest.raises(DocentError):
+        service.index([str(folder)], cancelled=lambda: next(asked) > 6)
+    stopped = [each for each in service.documents() if each.reason == "cancelled"]
+    assert stopped
+    assert {each.status for each in service.index([str(folder)])} <= {"indexed", "unchanged"}
+
+
 def test_damage_without_a_copy_is_told(home: Path, folder: Path) -> None:
     paths = Paths.resolve(home)
     with Service(paths) as service:
@@ -356,7 +407,7 @@ def test_a_backup_brings_everything_back(home: Path, folder: Path, tmp_path: Pat
     target = tmp_path / "all.docent"
     with Service(Paths.resolve(home)) as service:
         service.index([str(folder)], collection="harbour")
-        service.change_settings({"answer.passages": 9})
+        service.change_settings({"answer.passages": 9, "library.chroma_server": "http://127.0.0.1:9"})
         before = service.documents()
         wrote = service.back_up(str(target), with_documents=True)
         assert (wrote.documents, wrote.left_out, wrote.size) == (2, [], target.stat().st_size)
@@ -374,6 +425,7 @@ def test_a_backup_brings_everything_back(home: Path, folder: Path, tmp_path: Pat
         assert count == 2
         assert (kept / "library.sqlite3").exists()
         assert other.settings.integer("answer.passages") == 9
+        assert other.settings.text("library.chroma_server") == ""
         assert [(Path(each.path).name, each.status, each.collections) for each in other.documents()] == [
             (Path(each.path).name, each.status, each.collections) for each in before
         ]
@@ -383,7 +435,9 @@ def test_a_backup_brings_everything_back(home: Path, folder: Path, tmp_path: Pat
         assert other.index([each.path for each in other.documents()])[0].status == "unchanged"
 
 
-@pytest.mark.parametrize("fault", ["text", "empty", "other zip", "cut", "stranger", "trigger", "newer", "no catalogue"])
+@pytest.mark.parametrize(
+    "fault", ["text", "empty", "other zip", "cut", "stranger", "trigger", "newer", "no catalogue", "odd rows"]
+)
 def test_what_is_no_backup_leaves_the_library_alone(service: Service, folder: Path, tmp_path: Path, fault: str) -> None:
     import sqlite3
     import zipfile
@@ -414,6 +468,8 @@ def test_what_is_no_backup_leaves_the_library_alone(service: Service, folder: Pa
             database = sqlite3.connect(copy)
             if fault == "stranger":
                 database.execute("DROP TABLE pending")
+            elif fault == "odd rows":
+                database.execute("UPDATE documents SET details = 'not json'")
             else:
                 database.execute("CREATE TRIGGER t AFTER INSERT ON facts BEGIN DELETE FROM documents; END")
             database.commit()

@@ -189,7 +189,7 @@ def test_what_is_put_comes_back(catalog: Catalog) -> None:
         kind="pdf",
         details={"count": 3, "name": "é"},
     )
-    assert catalog.stored("/a.pdf") == (1, 1, "abc", 7, 11, "indexed", None, 1, False)
+    assert catalog.stored("/a.pdf") == (1, 1, "abc", 7, 11, "indexed", None, 1, False, None)
     assert catalog.stored("/b.pdf") is None
     assert catalog.page_text("/a.pdf", 2) == ("Other text", 0)
     assert catalog.page_text("/a.pdf", 3) is None
@@ -343,7 +343,7 @@ def test_numbers_are_never_used_twice(catalog: Catalog, tmp_path: Path) -> None:
 def test_touching_changes_the_stamp_alone(catalog: Catalog) -> None:
     put(catalog)
     catalog.touch("/a.pdf", 7, 99)
-    assert catalog.stored("/a.pdf") == (1, 1, "abc", 7, 99, "indexed", None, 1, False)
+    assert catalog.stored("/a.pdf") == (1, 1, "abc", 7, 99, "indexed", None, 1, False, None)
     assert catalog.counts()["passages"] == 2
 
 

@@ -225,11 +225,11 @@ def test_what_an_older_version_read_is_read_again(
     library.assert_whole()
 
 
-def test_a_file_that_ended_the_process_twice_is_left_alone(library: Library, folder: Path) -> None:
+def test_a_file_that_ended_the_process_three_times_is_left_alone(library: Library, folder: Path) -> None:
     plan = text_pdf(folder / "plan.pdf", PAGES)
     worklist = library.indexer.worklist
     worklist.add([(str(plan), False)], None)
-    assert [worklist.begin(str(plan)) for _ in range(2)] == [0, 1]
+    assert [worklist.begin(str(plan)) for _ in range(3)] == [0, 1, 2]
     assert library.index(folder) == {"plan.pdf": ("failed", "engine_killer")}
     assert worklist.pending() == []
     assert library.index(folder) == {"plan.pdf": ("failed", "engine_killer")}
@@ -242,6 +242,65 @@ def test_many_passages_with_the_same_text_are_embedded_once(library: Library, fo
     assert len(embedded.clear()) == 1
     assert library.catalog.counts()["passages"] == 40
     library.assert_whole()
+
+
+def test_a_broken_export_does_not_take_what_was_known(library: Library, folder: Path) -> None:
+    plan = text_pdf(folder / "plan.pdf", PAGES)
+    library.index(plan)
+    good = plan.read_bytes()
+    plan.write_bytes(good[: len(good) // 3])
+    assert library.index(folder) == {"plan.pdf": ("failed", "pdf_damaged")}
+    (document,) = library.catalog.documents()
+    assert (document.passages, document.details["older"]) == (8, 8)
+    assert library.retriever.search("What is the value in chapter 5?", 1).hits
+    assert library.index(folder) == {"plan.pdf": ("failed", "pdf_damaged")}
+    plan.write_bytes(good)
+    assert library.index(folder) == {"plan.pdf": ("indexed", None)}
+    assert library.catalog.documents()[0].details == {}
+    library.assert_whole()
+
+
+def test_a_file_of_another_kind_is_not_taken_for_a_revision(library: Library, folder: Path) -> None:
+    name = folder / "a.txt"
+    text_pdf(name, [["The same words here about llamas."]])
+    library.index(name)
+    name.write_text("<html><body><p>The same words here about llamas.</p></body></html>")
+    assert library.index(name) == {"a.txt": ("indexed", None)}
+    assert library.catalog.documents()[0].kind == "html"
+    assert [passage.page for passage in all_passages(library).values()] == [None]
+    library.assert_whole()
+
+
+def test_a_moved_file_is_found_by_its_new_name(library: Library, folder: Path) -> None:
+    old = text_pdf(folder / "aardvark.pdf", [["It says nothing of interest."]])
+    library.index(old)
+    old.rename(folder / "xylophone.pdf")
+    library.index(folder)
+    hits = library.retriever.search("xylophone", 1).hits
+    assert [(Path(hit.path).name, hit.keyword_rank) for hit in hits] == [("xylophone.pdf", 1)]
+    assert library.retriever.search("aardvark", 1).hits[0].keyword_rank is None
+    shutil.copy(folder / "xylophone.pdf", folder / "marimba.pdf")
+    library.index(folder)
+    assert all(library.retriever.search(name, 1).hits[0].keyword_rank for name in ("marimba", "xylophone"))
+
+
+def test_a_file_on_another_disk_is_no_move(library: Library, folder: Path) -> None:
+    """As when a drive is unplugged whose file was copied before."""
+    old = text_pdf(folder / "stick.pdf", PAGES)
+    library.index(old)
+    with library.catalog.transaction() as db:
+        db.execute("UPDATE documents SET device = device + 1")
+    old.rename(folder / "copy.pdf")
+    library.index(folder)
+    assert names(library) == ["copy.pdf", "stick.pdf"]
+
+
+def test_a_passage_of_markdown_knows_its_own_heading(library: Library, folder: Path) -> None:
+    (folder / "notes.md").write_text("# Garden\n\nAll of it.\n\n## Tomatoes\n\nRed.\n\n## Beans\n\nGreen.\n")
+    library.index(folder)
+    found = {passage.text.split()[-1]: passage.heading for passage in all_passages(library).values()}
+    assert found["Red."] == "Garden › Tomatoes"
+    assert found["Green."] == "Garden › Beans"
 
 
 def test_a_touched_file_costs_a_digest(library: Library, folder: Path, embedded: Counted) -> None:

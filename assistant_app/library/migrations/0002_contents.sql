@@ -19,6 +19,7 @@ ALTER TABLE documents ADD COLUMN failed_pages INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE documents ADD COLUMN recognised_pages INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE documents ADD COLUMN read_by INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE documents ADD COLUMN removed_at TEXT; -- it can be put back for a while
+ALTER TABLE documents ADD COLUMN device INTEGER;  -- st_dev of the file: on another disk it is another file
 UPDATE documents SET content_id = id WHERE id IN (SELECT id FROM contents);
 CREATE INDEX documents_of_content ON documents (content_id);
 
@@ -71,6 +72,10 @@ CREATE TABLE pending (              -- what a job was given and has no outcome y
     collection TEXT,
     tries      INTEGER NOT NULL DEFAULT 0
 );
+
+CREATE TABLE unwanted (             -- removed by a person from a watched folder: not to be found there again
+    path TEXT PRIMARY KEY
+) WITHOUT ROWID;
 
 CREATE TABLE watched (
     path       TEXT PRIMARY KEY,
