@@ -37,7 +37,7 @@ SENTENCES: dict[Code, str] = {
     Code.DOCUMENT_DAMAGED: "“{name}” is damaged or not what its name says, and could not be read. Get it again from where it came from.",
     Code.ENGINE_KILLER: "“{name}” ended the engine twice while it was read, and is left alone. It may be damaged.",
     Code.LIBRARY_IN_USE: "The library is open in another Docent. Close that one, or use it.",
-    Code.LIBRARY_DAMAGED: "The library's file is damaged ({path}). “docent doctor --repair” tries to mend it.",
+    Code.LIBRARY_DAMAGED: "The library's file is damaged ({path}). Start Docent again: it takes its newest automatic copy. Where there is none, move that file away, and restore a backup.",
     Code.LIBRARY_NEWER: "The library was written by a newer Docent. Update this one to open it.",
     Code.LIBRARY_EMPTY: "There is no document to look in yet. Add one first.",
     Code.LIBRARY_UNWRITABLE: "Docent may not write to “{path}”. Give yourself permission to write there, or choose another folder with --home.",

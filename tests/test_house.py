@@ -141,6 +141,8 @@ def allowed(declared: Declaration) -> st.SearchStrategy[Value]:
         return st.integers(int(declared.minimum), int(declared.maximum))
     if isinstance(default, float):
         return st.floats(declared.minimum, declared.maximum)
+    if declared.pattern:
+        return st.from_regex(declared.pattern, fullmatch=True, alphabet=st.characters(exclude_categories=["Cs"]))
     return st.text(st.characters(exclude_categories=["Cs"]))
 
 

@@ -84,7 +84,7 @@ class Progress:
             self._over("")
             document = event.document
             name = PurePath(document.path).name
-            line = f"{document.status}: {name}, {document.pages} pages, {document.passages} passages"
+            line = f"{document.status}: {name}, {_many(document.pages, 'page')}, {_many(document.passages, 'passage')}"
             print(line if document.reason is None else f"{document.status}: ", end="", file=sys.stderr)
             if document.reason is None:
                 print(file=sys.stderr)
@@ -112,23 +112,27 @@ def _indexing(event: IndexProgress) -> str:
     return ", ".join(parts)[:110]
 
 
+def _many(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def documents(found: Sequence[Document]) -> None:
     """A table of documents, with the reason of each that is not whole."""
     for document in found:
         words(f"{document.status:<9} {document.pages:>5} pages  {document.path}")
         if document.reason is not None:
             words(f"{'':<9} {sentence(document.reason, {'path': document.path, **document.details})}")
-    words(f"{len(found)} documents")
+    words(_many(len(found), "document"))
 
 
 def backed_up(path: str, size: int, count: int) -> None:
     """Where a backup is, and what it holds."""
-    words(f"{count} documents, {size / 1e6:.1f} MB: {path}")
+    words(f"{_many(count, 'document')}, {size / 1e6:.1f} MB: {path}")
 
 
 def restored(count: int, kept: str) -> None:
     """What the library holds now, and where the one before it is."""
-    words(f"{count} documents restored. The library that was there is kept in {kept}")
+    words(f"{_many(count, 'document')} restored. The library that was there is kept in {kept}")
 
 
 def hits(found: Sequence[Hit]) -> None:

@@ -154,6 +154,7 @@ class Indexer:
                 for number, each in enumerate(costly):
                     pace.tell(each.path, "waiting")
                     done(each, self._one(number, each, ahead, pace, wishes), each.size)
+                    self.worklist.done([each.path])  # now, with its collection: a crash before leaves it to be done
         return [outcomes[each.path] for each in found]
 
     def _sweep(self) -> None:
@@ -233,11 +234,7 @@ class Indexer:
             if tries >= MOST_TRIES:
                 raise DocentError(Code.ENGINE_KILLER)
             look = ahead.look(number)
-            document = self._known_content(path, look, wishes) or self._read(
-                number, each, look, ahead, pace, wishes, began
-            )
-            self.worklist.done([path])
-            return document
+            return self._known_content(path, look, wishes) or self._read(number, each, look, ahead, pace, wishes, began)
         except OSError as error:
             if is_disk_full(error):
                 raise DocentError(Code.DISK_FULL, path=path) from error
@@ -261,9 +258,7 @@ class Indexer:
             seconds=round(time.monotonic() - began, 3),
             size=each.size,
         )
-        document = self._note(document)
-        self.worklist.done([path])
-        return document
+        return self._note(document)
 
     def _content_of(self, look: Look, wishes: Wishes) -> tuple[int, str] | None:
         """The content with these bytes and the path of a document that has it; null where it must be read (again)."""

@@ -135,7 +135,8 @@ def test_a_watched_folder_is_followed(service: Service, folder: Path, tmp_path: 
 
     text_pdf(folder / "inn.pdf", [["The inn serves breakfast from seven."]])
     assert until(lambda: "inn.pdf" in names(service))
-    assert service.catalog.documents([str(folder / "inn.pdf")])[0].collections == ["harbour"]
+    inn = str(folder / "inn.pdf")
+    assert until(lambda: service.catalog.documents([inn])[0].collections == ["harbour"])
 
     text_pdf(folder / "inn.pdf", [["The inn is closed for the winter."]])
     assert until(lambda: any("winter" in hit.text for hit in service.search("Is the inn open?").hits))
