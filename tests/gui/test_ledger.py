@@ -93,14 +93,14 @@ def test_filters_by_words_and_by_state(qapp: object) -> None:
     model = watched()
     model.set_documents(
         [
-            document("/work/Lease.pdf"),
-            document("/work/scan.pdf", status="failed", reason=Code.NO_TEXT),
+            document("/letters/Lease.pdf"),
+            document("/letters/scan.pdf", status="failed", reason=Code.NO_TEXT),
             document("/home/locked.pdf", status="failed", reason=Code.PASSWORD_NEEDED),
             document("/home/logo.png", status="skipped", reason=Code.NOT_A_PDF),
             document("/home/gone.pdf", status="missing", reason=Code.FILE_MISSING),
         ]
     )
-    model.set_removed([document("/work/old.pdf", removed_at="2026-01-01T00:00:00.000Z")])
+    model.set_removed([document("/letters/old.pdf", removed_at="2026-01-01T00:00:00.000Z")])
     found = {}
     for group in ("", "searchable", "failed", "password", "skipped", "missing", "partly", REMOVED):
         model.set_filter("", group)
@@ -115,7 +115,7 @@ def test_filters_by_words_and_by_state(qapp: object) -> None:
         "partly": [],
         REMOVED: ["old.pdf"],
     }
-    model.set_filter("WORK", "")
+    model.set_filter("LETTERS", "")
     assert column(model, Column.NAME) == ["Lease.pdf", "scan.pdf"]
 
 
