@@ -244,6 +244,27 @@ def test_a_paused_job_can_be_stopped(service: Service, folder: Path) -> None:
     assert len(service.index([str(folder)])) == 2
 
 
+def test_leaving_is_not_taken_for_a_stop(service: Service, folder: Path) -> None:
+    cancelled = threading.Event()
+    caught: list[DocentError] = []
+
+    def work() -> None:
+        try:
+            service.index([str(folder)], cancelled=cancelled.is_set)
+        except DocentError as error:
+            caught.append(error)
+
+    service.pause(True)
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert until(lambda: bool(service.worklist.pending()))
+    service.leave()
+    cancelled.set()
+    worker.join(30)
+    assert [error.code for error in caught] == [Code.CANCELLED]
+    assert {pending.tries for pending in service.worklist.pending()} == {0}
+
+
 def test_the_next_start_goes_on(home: Path, folder: Path) -> None:
     with Service(Paths.resolve(home)) as first:
         first.index([str(folder / "tower.pdf")])
