@@ -38,6 +38,7 @@ class Code(StrEnum):
     PAGE_OUT_OF_RANGE = "page_out_of_range"
     DOCUMENT_UNKNOWN = "document_unknown"
     DOCUMENT_DAMAGED = "document_damaged"
+    DOCUMENT_CHANGED = "document_changed"
     ENGINE_KILLER = "engine_killer"
 
     # The library
@@ -64,6 +65,8 @@ class Code(StrEnum):
     # The embedding model
     EMBEDDER_MISSING = "embedder_missing"
     EMBEDDER_DAMAGED = "embedder_damaged"
+    EMBEDDER_UNUSABLE = "embedder_unusable"
+    RERANKER_UNUSABLE = "reranker_unusable"
 
     # The language model
     MODEL_MISSING = "model_missing"
@@ -79,6 +82,11 @@ class Code(StrEnum):
     MODEL_LOAD_FAILED = "model_load_failed"
     CONTEXT_TOO_SMALL = "context_too_small"
     GENERATION_FAILED = "generation_failed"
+    MODEL_SERVER_UNREACHABLE = "model_server_unreachable"
+    MODEL_SERVER_SLOW = "model_server_slow"
+    MODEL_SERVER_REFUSED = "model_server_refused"
+    MODEL_SERVER_MISSPOKE = "model_server_misspoke"
+    SERVER_KEY_NOT_KEPT = "server_key_not_kept"
 
     # The adapter
     ADAPTER_MISSING = "adapter_missing"
@@ -90,6 +98,7 @@ class Code(StrEnum):
     ADAPTER_WRONG_ARCHITECTURE = "adapter_wrong_architecture"
     ADAPTER_WRONG_BASE = "adapter_wrong_base"
     ADAPTER_LOAD_FAILED = "adapter_load_failed"
+    ADAPTER_NOT_ON_SERVER = "adapter_not_on_server"
 
     # Settings and requests
     SETTING_UNKNOWN = "setting_unknown"
@@ -97,6 +106,9 @@ class Code(StrEnum):
     SETTINGS_DAMAGED = "settings_damaged"
     QUESTION_EMPTY = "question_empty"
     BATCH_INVALID = "batch_invalid"
+    CONVERSATION_UNKNOWN = "conversation_unknown"
+    WHOLE_NEEDS_DOCUMENTS = "whole_needs_documents"
+    FILE_UNWRITABLE = "file_unwritable"
 
     # The engine
     ENGINE_DIED = "engine_died"

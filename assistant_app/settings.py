@@ -115,6 +115,40 @@ DECLARATIONS: tuple[Declaration, ...] = (
         maximum=2.0,
     ),
     Declaration(
+        "answer.mode",
+        "written",
+        "Answers",
+        "Written by the model, or exact: made of sentences of the documents, never rephrased.",
+        choices=("written", "exact"),
+    ),
+    Declaration(
+        "answer.general_knowledge",
+        False,
+        "General knowledge",
+        "Where the documents do not hold the answer, the model may answer from what it knows by itself. Such answers are marked.",
+    ),
+    Declaration(
+        "model.server",
+        "",
+        "Answering server",
+        "Address of an OpenAI-compatible server (http://host:8080/v1) that answers in place of the model. Questions and passages are "
+        "sent to it. Empty: nothing leaves this computer.",
+        pattern=r"(?:https?://[^\s/]+(?:/[^\s]*)?)?",
+    ),
+    Declaration("model.server_model", "", "Model on the server", "Its name there. Empty: the first that the server lists."),
+    Declaration(
+        "library.embedder",
+        "",
+        "Embedding model",
+        "Folder of a sentence-transformers model. Empty: the built-in one (English). The library is embedded anew in the background.",
+    ),
+    Declaration(
+        "library.reranker",
+        "",
+        "Reranker",
+        "Folder of a sentence-transformers CrossEncoder, which sorts the best passages again. Empty: none.",
+    ),
+    Declaration(
         "library.ocr",
         True,
         "Recognise text in scans",

@@ -11,12 +11,14 @@ NAMES = (
     "stalls",
     "streaming",
     "second_question",
+    "stop",
     "right_of_way",
     "indexing",
     "change",
     "indexing_memory",
     "scale",
     "peers",
+    "answers",
 )
 
 

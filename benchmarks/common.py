@@ -174,6 +174,13 @@ class Engine:
             if event.job == job and kind is not None and isinstance(event, kind):
                 return
 
+    def final(self, job: int) -> messages.Event:
+        """The last event of ``job``, which has not ended yet as far as events were taken."""
+        while True:
+            event = self._next()
+            if event.job == job and messages.is_final(event):
+                return event
+
     def has_ended(self, job: int) -> bool:
         """Whether the last event of ``job`` was taken."""
         return job in self._ended

@@ -11,7 +11,7 @@ import numpy as np
 
 from assistant_app.documents.cutting import Piece
 from assistant_app.library.catalog import Catalog, Page
-from assistant_app.library.embedder import DIMENSIONS, Embedder
+from assistant_app.library.embedder import Embedder
 from assistant_app.library.retrieval import Retriever
 from assistant_app.library.vectors import Vectors
 from assistant_app.protocol.records import Document
@@ -21,6 +21,7 @@ SIZES = (1_000, 10_000, 30_000, 100_000)
 PAGES_A_DOCUMENT = 50
 PASSAGES_A_PAGE = 4
 QUESTIONS = 60
+DIMENSIONS = 384
 
 
 def fill(catalog: Catalog, vectors: Vectors, count: int) -> None:

@@ -10,6 +10,10 @@ a JSON object, all of it optional::
      "generate": 300,                  so many documents besides
      "collections": {name: [path]},    what is in them
      "watched": [path, ...],           folders that are followed
+     "conversations": 1000,            so many conversations that were held before
+     "rewritten": "A full question?",  what a follow-up is understood as
+     "candidates": 160,                how many an inspection has
+     "steps": 5, "step_seconds": 0.1,  reading whole documents
      "background": [path, ...],        what the engine reads by itself as soon as it is ready (events with job 0)
      "on": {"ask": [[STEP, ...], ...]} what the first, the second, ... request of that type does; then the default}
 
@@ -39,7 +43,7 @@ from pathlib import Path
 from typing import Any
 
 Message = dict[str, Any]
-READY: Message = {"type": "ready", "protocol": 2, "version": "fake"}
+READY: Message = {"type": "ready", "protocol": 3, "version": "fake"}
 STARTER: Message = {
     "path": "/models/smollm2.gguf",
     "name": "SmolLM2 135M Instruct",
@@ -131,6 +135,12 @@ class Engine:
             self._documents[document["path"]] = document
         for name, paths in script.get("collections", {}).items():
             self._put_into(name, paths)
+        self._conversations: dict[int, Message] = {}
+        self._deleted: dict[int, Message] = {}
+        self._turns: dict[int, list[Message]] = {}
+        """The versions of each turn; what belongs to which conversation is in the conversation's ``turns``."""
+        for number in range(script.get("conversations", 0)):
+            self._make_conversation(number)
         for path in script.get("watched", []):
             self._watched[path] = {"path": path, "state": "watching" if Path(path).is_dir() else "missing"}
 
@@ -184,7 +194,10 @@ class Engine:
             while job not in self._cancelled:
                 time.sleep(0.005)
             if request["type"] == "ask":
-                self._send(job, type="answered", answer=_answer(request["question"], "It is", found=True), stopped=True)
+                answer = _answer(request["question"], "It is", found=True)
+                self._send(
+                    job, type="answered", answer=answer, stopped=True, **self._keep(request, answer, stopped=True)
+                )
             else:
                 self._send(job, type="failed", code="cancelled")
             return True
@@ -360,6 +373,11 @@ class Engine:
         for fraction in (0.0, 0.5, 1.0):
             self._send(job, type="model_loading", name=STARTER["name"], fraction=fraction)
             time.sleep(pause)
+        searched = request.get("searched")
+        if searched is None and request.get("conversation"):
+            searched = self._script.get("rewritten")
+        if searched and request.get("searched") is None:
+            self._send(job, type="question_rewritten", searched=searched)
         self._send(job, type="sources_found", hits=_hits(paths))
         time.sleep(pause * 4)
         text = self._script.get("answer", ANSWER)
@@ -373,9 +391,134 @@ class Engine:
             self._send(job, type="answer_text", text=word)
             time.sleep(pause)
         answer = _answer(request["question"], text, found=not self._script.get("not_found"), paths=paths)
-        answer.update(self._script.get("answer_fields", {}))
-        thinking = self._script.get("thinking", "")
-        self._send(job, type="answered", answer=answer, thinking=thinking, stopped=job in self._cancelled)
+        exact = request.get("exact")
+        answer.update({"searched": searched or "", "exact": bool(exact), **self._script.get("answer_fields", {})})
+        thinking, stopped = self._script.get("thinking", ""), job in self._cancelled
+        kept = self._keep(request, answer, thinking=thinking, stopped=stopped, searched=searched or "")
+        self._send(job, type="answered", answer=answer, thinking=thinking, stopped=stopped, **kept)
+
+    # ------------------------------------------------------------ conversations
+
+    def _keep(self, request: Message, answer: Message, **more: Any) -> Message:
+        """The turn and conversation of an answer, as :class:`Answered` carries them; nothing where it is not kept."""
+        number = request.get("conversation")
+        if number is None:
+            return {}
+        if number == 0:
+            number = max([0, *self._conversations, *self._deleted]) + 1
+            self._conversations[number] = {"id": number, "title": answer["question"], "turns": []}
+        held = self._conversations[number]
+        held["changed_at"] = "2026-11-21T12:00:00.000Z"
+        turn = request.get("turn") or max([0, *self._turns]) + 1
+        if turn not in held["turns"]:
+            held["turns"].append(turn)
+        fields = {
+            "question": answer["question"],
+            "answer": answer,
+            "paths": request.get("paths"),
+            "collection": request.get("collection"),
+            "asked_at": "2026-11-21T12:00:00.000Z",
+            **more,
+        }
+        self._turns.setdefault(turn, []).append(fields)
+        return {"turn": self._turn(turn), "conversation": self._listed(number)}
+
+    def _turn(self, turn: int, version: int = 0) -> Message:
+        versions = self._turns[turn]
+        chosen = version or len(versions)
+        return {"id": turn, "version": chosen, "versions": len(versions), **versions[chosen - 1]}
+
+    def _listed(self, number: int, excerpt: str = "") -> Message:
+        held = self._conversations[number]
+        return {**held, "turns": len(held["turns"]), "excerpt": excerpt}
+
+    def _make_conversation(self, number: int) -> None:
+        subject = ("deductible", "parental leave", "notice period", "travel costs")[number % 4]
+        answer = _answer(f"What does the handbook say about the {subject}?", ANSWER, found=True)
+        kept = self._keep({"conversation": 0}, answer)
+        held = self._conversations[kept["conversation"]["id"]]
+        held["title"] = f"The {subject} in {2027 - number}"
+        held["changed_at"] = f"2026-{10 - number // 28 % 10:02}-{28 - number % 28:02}T{number % 24:02}:15:00.000Z"
+
+    def _list_conversations(self, job: int, request: Message) -> None:
+        words = request.get("search", "").casefold().split()
+        found = []
+        for number, held in self._conversations.items():
+            texts = [held["title"]]
+            for turn in held["turns"]:
+                newest = self._turns[turn][-1]
+                texts += [newest["question"], newest["answer"]["answer"]]
+            if all(any(word in text.casefold() for text in texts) for word in words):
+                at = next((text for text in texts[1:] if words and words[0] in text.casefold()), "")
+                found.append(self._listed(number, at[:120]))
+        found.sort(key=lambda each: (each["changed_at"], each["id"]), reverse=True)
+        self._send(job, type="conversations", conversations=found, search=request.get("search", ""))
+
+    def _open_conversation(self, job: int, request: Message) -> None:
+        number = request["conversation"]
+        if number not in self._conversations:
+            self._send(job, type="failed", code="conversation_unknown")
+            return
+        turns = [self._turn(turn) for turn in self._conversations[number]["turns"]]
+        self._send(job, type="conversation_opened", conversation=self._listed(number), turns=turns)
+
+    def _open_turn(self, job: int, request: Message) -> None:
+        self._send(job, type="turn_opened", turn=self._turn(request["turn"], request["version"]))
+
+    def _rename_conversation(self, job: int, request: Message) -> None:
+        self._conversations[request["conversation"]]["title"] = request["title"]
+        self._list_conversations(job, {})
+
+    def _delete_conversation(self, job: int, request: Message) -> None:
+        self._deleted[request["conversation"]] = self._conversations.pop(request["conversation"])
+        self._list_conversations(job, {})
+
+    def _put_back_conversation(self, job: int, request: Message) -> None:
+        self._conversations[request["conversation"]] = self._deleted.pop(request["conversation"])
+        self._list_conversations(job, {})
+
+    def _inspect_answer(self, job: int, request: Message) -> None:
+        turn = self._turn(request["turn"], request.get("version", 0))
+        count = self._script.get("candidates", 40)
+        inspection = {"question": turn["question"], "searched": turn.get("searched", "")}
+        if count:
+            inspection |= _inspection(turn["question"], count, list(self._documents))
+        self._send(job, type="answer_inspected", turn=turn["id"], inspection=inspection)
+
+    # ------------------------------------------------------------ whole documents
+
+    def _estimate_whole(self, job: int, request: Message) -> None:
+        seconds = self._script.get("whole_seconds", 170.0)
+        steps = self._script.get("steps", 5)
+        self._send(job, type="whole_estimated", passages=24 * steps, steps=steps, seconds=seconds)
+
+    def _read_whole(self, job: int, request: Message) -> None:
+        steps = self._script.get("steps", 5)
+        for done in range(steps):
+            if job in self._cancelled:
+                self._send(job, **_CANCELLED)
+                return
+            left = (steps - done) * 34.0 if done else None
+            self._send(job, type="whole_progress", done=done, steps=steps, seconds_left=left)
+            time.sleep(self._script.get("step_seconds", 0.0))
+        names = " and ".join(f"“{Path(path).name}”" for path in request["paths"])
+        kind = "summary" if len(request["paths"]) == 1 else "comparison"
+        question = f"{'Summarise' if kind == 'summary' else 'Compare'} {names}"
+        answer = _answer(question, ANSWER, found=True, paths=request["paths"])
+        self._send(job, type="answered", answer=answer, **self._keep(request, answer, kind=kind))
+
+    def _keep_server_key(self, job: int, request: Message) -> None:
+        self._send(job, type="done")
+
+    def _save_diagnostics(self, job: int, request: Message) -> None:
+        try:
+            Path(request["path"]).write_text("{}", encoding="utf-8")
+        except OSError:
+            self._send(job, type="failed", code="file_unwritable", details={"path": request["path"]})
+            return
+        self._send(job, type="done")
+
+    # ------------------------------------------------------------ pages
 
     def _open_document(self, job: int, request: Message) -> None:
         if "locked" in request["path"] and request.get("password") != "open sesame":
@@ -603,6 +746,52 @@ def _answer(question: str, text: str, *, found: bool, paths: list[str] | None = 
         "model": STARTER["name"],
         "milliseconds": {"retrieve": 12.0, "first_token": 800.0, "total": 4200.0},
         "tokens": {"prompt": 900, "completion": 80},
+    }
+
+
+def _inspection(question: str, count: int, paths: list[str]) -> Message:
+    """Candidates as a search leaves them: two lists that agree in part, pages gathered, the first six kept."""
+    paths = paths or ["/documents/Benefits handbook.pdf"]
+    fates = ("same_page", "lower", "duplicate", "lower", "joined", "lower", "lower")
+    candidates = []
+    for number in range(count):
+        vector = number * 37 % count + 1 if number % 7 else None
+        keyword = number * 23 % count + 1 if number % 5 or not number % 7 else None
+        vector, keyword = (number + 1 + number % 3, keyword) if number < 8 and vector else (vector, keyword)
+        page = 1 + number * 7 % 60
+        fate = ("kept", "kept", "kept", "same_page", "kept", "joined", "kept", "no_room")[number] if number < 8 else ""
+        candidates.append(
+            {
+                "path": paths[number % len(paths)],
+                "page": page,
+                "page_label": str(page),
+                "section": page,
+                "start": 40 * number,
+                "length": 180,
+                "text": f"{QUOTES[number % 2][0]} Section {number} of the plan says what is covered and what is not.",
+                "fate": fate or fates[number % len(fates)],
+                "heading": "Your medical plan › Deductible" if number % 3 else "",
+                "vector_rank": vector,
+                "keyword_rank": keyword,
+                "fused_rank": number + 1,
+                "page_rank": None if fate == "duplicate" else max(1, number - number % 4),
+                "similarity": round(0.78 - 0.5 * number / count, 3) if vector else None,
+            }
+        )
+    prompt = (
+        "<|im_start|>system\nAnswer from the sources alone. Cite each sentence with its source's number, as in [1]."
+        "<|im_end|>\n<|im_start|>user\n"
+        + "\n\n".join(f"[{number}] {each['text']}" for number, each in enumerate(candidates[:6], 1))
+        + f"\n\nQuestion: {question}<|im_end|>\n<|im_start|>assistant\n"
+    )
+    return {
+        "searched": question,
+        "named": paths[:1],
+        "words": [word.strip("?").casefold() for word in question.split() if len(word) > 3],
+        "candidates": candidates,
+        "prompt": prompt,
+        "budget": {"context": 4096, "instructions": 120, "sources": 900, "history": 0, "question": 40, "answer": 400},
+        "milliseconds": {"embed": 9.0, "vectors": 2.0, "keywords": 4.5, "fuse": 1.0, "prompt": 14.0, "model": 3200.0},
     }
 
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
 
 from assistant_app.answering import prompts
-from assistant_app.answering.citations import Cited, PageText, cite
+from assistant_app.answering.citations import Cited, cite, without_marks
+from assistant_app.answering.evidence import suffices, weigh
+from assistant_app.answering.exact import compose
+from assistant_app.answering.pages import Pages, PageText
 from assistant_app.answering.repetition import LoopGuard
 from assistant_app.answering.thinking import ThinkingFilter
 from assistant_app.library.retrieval import Found
-from assistant_app.models.chat_model import ChatModel
-from assistant_app.protocol.records import Answer, AnswerTimes, TokenCounts
+from assistant_app.models.chat_model import ChatMessage, Generated
+from assistant_app.models.server_model import AnsweringModel
+from assistant_app.protocol.records import Answer, AnswerTimes, Inspection, TokenCounts
 
-LEAST_SIMILARITY = 0.3
-"""Cosine under which the best passage is about something else. Questions on the documents' subjects reached 0.44 and
-more (misspelt ones included), questions on other subjects 0.12 at most (66 and 5 questions, all-MiniLM-L6-v2)."""
+if TYPE_CHECKING:
+    from assistant_app.library.embedder import Embedder
 
 NEAREST = 3
 """Hits that are offered where nothing was found."""
@@ -46,7 +51,8 @@ _SAYS_NOT_FOUND = re.compile(
     re.IGNORECASE,
 )
 _GOES_ON = re.compile(r"(?<!sorry, )\b(?:but|however|although|though)\b", re.IGNORECASE)
-_CODE = re.compile(r"\b\w*\d\w*\b")
+_TURNS_TEXT = re.compile("[\u202a-\u202e\u2066-\u2069]")
+"""With these an answer could be shown in another order than it is kept in."""
 
 
 def says_not_found(text: str) -> bool:
@@ -55,30 +61,43 @@ def says_not_found(text: str) -> bool:
 
 
 class Written(NamedTuple):
-    """An answer with what is not part of it: the model's notes, and whether it was stopped."""
+    """An answer with what is not part of it: the model's notes, whether it was stopped, and how it came about."""
 
     answer: Answer
     thinking: str
     stopped: bool
+    inspection: Inspection | None = None
 
 
-def is_about(question: str, found: Found) -> bool:
-    """Whether the best passages are about the question at all.
+class How(NamedTuple):
+    """How a model is to write.
 
-    A question that names a number or a code (an invoice, a paragraph) is about a passage in which it stands, however
-    far the vectors are.
+    Attributes:
+        began: ``time.perf_counter()`` when the question came; the answer's times count from it.
+        on_text: gets each piece as it is written, and whether it is thinking.
+        cancelled: true ends the answer; what stands is kept.
     """
-    if not found.hits:
-        return False
-    if max(hit.similarity or 0.0 for hit in found.hits) >= LEAST_SIMILARITY:
-        return True
-    codes = set(_CODE.findall(question.casefold()))
-    return any(not codes.isdisjoint(_CODE.findall(hit.text.casefold())) for hit in found.hits)
+
+    began: float
+    adapter: str | None
+    max_tokens: int
+    temperature: float
+    on_text: Callable[[str, bool], None]
+    cancelled: Callable[[], bool]
 
 
-def not_found(question: str, found: Found, began: float, **of_model: str | None) -> Answer:
+def holds_answer(question: str, found: Found, page_text: PageText, embedder: Embedder) -> bool:
+    """Whether the passages of ``found`` may hold the answer; no model is asked.
+
+    Raises:
+        DocentError: ``embedder_*``.
+    """
+    return suffices(weigh(question, found.hits, Pages(page_text), embedder))
+
+
+def not_found(question: str, found: Found, began: float, **of_model: str | None) -> Written:
     """The answer that says that the documents do not hold it, with the nearest passages."""
-    return Answer(
+    answer = Answer(
         question=question,
         answer=prompts.NOT_FOUND,
         found=False,
@@ -87,54 +106,43 @@ def not_found(question: str, found: Found, began: float, **of_model: str | None)
         adapter=of_model.get("adapter"),
         milliseconds=AnswerTimes(retrieve=found.milliseconds["total"], total=_since(began)),
     )
+    return Written(answer, "", False, _inspection(question, found, began))
 
 
-def write(
-    question: str,
-    found: Found,
-    model: ChatModel,
-    page_text: PageText,
-    *,
-    began: float,
-    adapter: str | None,
-    max_tokens: int,
-    temperature: float,
-    on_text: Callable[[str, bool], None],
-    cancelled: Callable[[], bool],
-) -> Written:
+def quote(question: str, found: Found, page_text: PageText, embedder: Embedder, began: float) -> Written:
+    """The exact answer: sentences of the documents, or that they do not hold it. No model is asked.
+
+    Raises:
+        DocentError: ``embedder_*``.
+    """
+    pages = Pages(page_text)
+    text, citations = compose(question, weigh(question, found.hits, pages, embedder), pages)
+    if not citations:
+        nothing = not_found(question, found, began)
+        return nothing._replace(answer=msgspec.structs.replace(nothing.answer, exact=True))
+    answer = Answer(
+        question=question,
+        answer=text,
+        found=True,
+        citations=citations,
+        exact=True,
+        milliseconds=AnswerTimes(retrieve=found.milliseconds["total"], total=_since(began)),
+    )
+    return Written(answer, "", False, _inspection(question, found, began))
+
+
+def write(question: str, found: Found, model: AnsweringModel, page_text: PageText, how: How) -> Written:
     """Let ``model`` answer from the passages of ``found``.
-
-    Args:
-        began: ``time.perf_counter()`` when the question came; the answer's times count from it.
-        on_text: gets each piece as it is written, and whether it is thinking.
-        cancelled: true ends the answer; what stands is kept.
 
     Raises:
         DocentError: ``context_too_small`` or ``generation_failed``.
     """
-    sources, left_out = prompts.fitting(model, question, found.hits, max_tokens)
-    guard = LoopGuard()
-
-    def said(piece: str, thinking: bool) -> None:
-        if not thinking:
-            guard.feed(piece)
-        on_text(piece, thinking)
-
-    split = ThinkingFilter(said)
-    before = time.perf_counter()
-    generated = model.generate(
-        prompts.messages(question, sources),
-        max_tokens=max_tokens,
-        temperature=temperature,
-        on_text=split.feed,
-        cancelled=lambda: bool(guard.looped) or cancelled(),
-    )
-    split.end()
-    stopped = generated.stopped and not guard.looped
-    text = guard.without_loop(split.answer).strip()
-    cited = Cited("", [], [], False) if says_not_found(text) else cite(text, sources, page_text, question)
-    holds = cited.claims or (stopped and bool(cited.text))
-    first = generated.first_token_seconds
+    sources, left_out = prompts.fitting(model, question, found.hits, how.max_tokens)
+    prompt = prompts.messages(question, sources)
+    spoken = _speak(model, prompt, how)
+    said_nothing = says_not_found(spoken.text)
+    cited = Cited("", [], [], False) if said_nothing else cite(spoken.text, sources, page_text, question)
+    holds = cited.claims or (spoken.stopped and bool(cited.text))
     answer = Answer(
         question=question,
         answer=cited.text if holds else prompts.NOT_FOUND,
@@ -144,15 +152,96 @@ def write(
         nearest=[] if holds else found.hits[:NEAREST],
         left_out=left_out,
         model=model.name,
-        adapter=adapter,
-        tokens=TokenCounts(prompt=generated.prompt_tokens, completion=generated.completion_tokens),
-        milliseconds=AnswerTimes(
-            retrieve=found.milliseconds["total"],
-            first_token=None if first is None else round((before - began + first) * 1000, 1),
-            total=_since(began),
-        ),
+        adapter=how.adapter,
+        tokens=TokenCounts(prompt=spoken.generated.prompt_tokens, completion=spoken.generated.completion_tokens),
+        milliseconds=spoken.times(found, how.began),
     )
-    return Written(answer, split.thinking.strip(), stopped)
+    inspection = msgspec.structs.replace(
+        _inspection(question, found, how.began, spoken),
+        prompt=model.prompt(prompt),
+        budget=prompts.budget(model, question, sources, how.max_tokens),
+    )
+    return Written(answer, spoken.thinking, spoken.stopped, inspection)
+
+
+def write_without_sources(question: str, found: Found, model: AnsweringModel, how: How) -> Written:
+    """Let ``model`` answer from what it knows by itself. The answer is marked, and says so in its first words.
+
+    ``found`` stays false, nothing is cited, and a model that does not know gives the plain "not found".
+
+    Raises:
+        DocentError: ``context_too_small`` or ``generation_failed``.
+    """
+    prompt = prompts.general_messages(question)
+    how.on_text(f"{prompts.FROM_GENERAL_KNOWLEDGE} ", False)
+    spoken = _speak(model, prompt, how)
+    text = without_marks(spoken.text)
+    knows = bool(re.search(r"\w", text)) and not says_not_found(text)
+    answer = Answer(
+        question=question,
+        answer=f"{prompts.FROM_GENERAL_KNOWLEDGE} {text}" if knows else prompts.NOT_FOUND,
+        found=False,
+        general=knows,
+        nearest=found.hits[:NEAREST],
+        model=model.name,
+        adapter=how.adapter,
+        tokens=TokenCounts(prompt=spoken.generated.prompt_tokens, completion=spoken.generated.completion_tokens),
+        milliseconds=spoken.times(found, how.began),
+    )
+    inspection = _inspection(question, found, how.began, spoken)
+    inspection = msgspec.structs.replace(inspection, prompt=model.prompt(prompt))
+    return Written(answer, spoken.thinking, spoken.stopped, inspection)
+
+
+class _Spoken(NamedTuple):
+    """What a model said, without loops and notes; ``waited`` is how many seconds passed before it was asked."""
+
+    text: str
+    thinking: str
+    stopped: bool
+    generated: Generated
+    waited: float
+
+    def times(self, found: Found, began: float) -> AnswerTimes:
+        first = self.generated.first_token_seconds
+        return AnswerTimes(
+            retrieve=found.milliseconds["total"],
+            first_token=None if first is None else round((self.waited + first) * 1000, 1),
+            total=_since(began),
+        )
+
+
+def _speak(model: AnsweringModel, messages: list[ChatMessage], how: How) -> _Spoken:
+    guard = LoopGuard()
+
+    def said(piece: str, thinking: bool) -> None:
+        if not thinking:
+            guard.feed(piece)
+        how.on_text(piece, thinking)
+
+    split = ThinkingFilter(said)
+    waited = time.perf_counter() - how.began
+    generated = model.generate(
+        messages,
+        max_tokens=how.max_tokens,
+        temperature=how.temperature,
+        on_text=split.feed,
+        cancelled=lambda: bool(guard.looped) or how.cancelled(),
+    )
+    split.end()
+    text = _TURNS_TEXT.sub("", guard.without_loop(split.answer)).strip()
+    return _Spoken(text, split.thinking.strip(), generated.stopped and not guard.looped, generated, waited)
+
+
+def _inspection(question: str, found: Found, began: float, spoken: _Spoken | None = None) -> Inspection:
+    """What can be said of how an answer came about, where no more is known."""
+    stages = {stage: spent for stage, spent in found.milliseconds.items() if stage != "total"}
+    if spoken is not None:
+        first = spoken.generated.first_token_seconds or 0.0
+        stages["weigh"] = round(max(spoken.waited * 1000 - found.milliseconds["total"], 0.0), 1)
+        stages["read"] = round(first * 1000, 1)
+        stages["write"] = round(max(_since(began) - (spoken.waited + first) * 1000, 0.0), 1)
+    return Inspection(question=question, searched=question, milliseconds=stages)
 
 
 def _since(began: float) -> float:

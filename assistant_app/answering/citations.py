@@ -7,36 +7,27 @@ the page itself, and whether it supports the sentence is decided here, not by th
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 import msgspec
 
+from assistant_app.answering.pages import LONGEST_QUOTE, Pages, PageText
 from assistant_app.answering.support import Claim, claim, common_words, fold, shared, supports
-from assistant_app.documents.passages import Span, fold_space, sentences, trimmed
+from assistant_app.documents.passages import Span, fold_space, sentences
 from assistant_app.protocol.records import Citation, GivenBy, Hit
-
-LONGEST_QUOTE = 600
-"""Code points. A quote is a sentence or, because a name in one and its number in the next is common, two."""
-
-_LINE = re.compile(rf"[^\n]{{1,{LONGEST_QUOTE}}}(?=\s|\Z)|[^\n]{{1,{LONGEST_QUOTE}}}")
 
 _MARK = re.compile(r"(?<!\s)\s*\[\s*(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\s*\]")
 # A mark behind the full stop belongs to the sentence before it.
-_LATE_MARK = re.compile(r"([.!?…。！？][\"'”’)]*)((?:[^\S\n]*\[\s*\d[\d\s,;–-]*\])+)")
+_LATE_MARK = re.compile(r"([.!?…。！？؟۔।][\"'”’」』)]*)((?:[^\S\n]*\[\s*\d[\d\s,;–-]*\])+)")
 # The end of an answer that was cut while a mark was written.
 _CUT_MARK = re.compile(r"(?<!\s)\s*\[[\d\s,;–-]*\Z")
 _ITEM = re.compile(r"\W*(\d{1,2})[.)](?=\s|\Z)")
 """The "2." of a list, which is no claim."""
-_STOPS = ".!?…。！？"
+STOPS = ".!?…。！？؟۔।"
 _OWN_MARK = re.compile("\x00(\\d+)\x01")
 """A mark of ours while the answer is put together: what the model wrote in brackets can never pass for one."""
-
-PageText = Callable[[str, int], tuple[str, int] | None]
-"""Gives the text of a page (or section, where there are no pages) by path and number, and how much of the document
-stands before a section; as ``Catalog.page_text``."""
 
 
 class Cited(NamedTuple):
@@ -71,7 +62,7 @@ def cite(answer: str, sources: Sequence[Hit], page_text: PageText, question: str
         page_text: gives the text of a page by path and number.
         question: what was asked; a sentence that is only a number or a name says it about the question's words.
     """
-    quotes = _Quotes(page_text)
+    quotes = _Quotes(Pages(page_text))
     common = common_words([question, *(source.text for source in sources)])
     numbered: dict[tuple[str, int | None, Span], Citation] = {}
     unsupported: list[str] = []
@@ -157,22 +148,25 @@ def _number(numbered: dict[tuple[str, int | None, Span], Citation], quote: _Quot
 def _with_marks(sentence: str, numbers: Sequence[int]) -> str:
     marks = "".join(f" \x00{number}\x01" for number in dict.fromkeys(numbers))
     body = sentence.rstrip()
-    stop = body[-1:] if body[-1:] in _STOPS else ""
+    stop = body[-1:] if body[-1:] in STOPS else ""
     return f"{body.removesuffix(stop)}{marks}{stop}"
 
 
 def _with_brackets(text: str) -> str:
     """Our marks as ``[n]``; whatever else reads like one is put into round brackets."""
-    text = _MARK.sub(lambda match: match[0].replace("[", "(").replace("]", ")"), text)
-    return _OWN_MARK.sub(r"[\1]", text).strip()
+    return _OWN_MARK.sub(r"[\1]", without_marks(text)).strip()
+
+
+def without_marks(text: str) -> str:
+    """``text`` in which nothing reads like a citation's mark: ``[2]`` is put into round brackets."""
+    return _MARK.sub(lambda match: match[0].replace("[", "(").replace("]", ")"), text)
 
 
 class _Quotes:
-    """The sentences around each source, read once."""
+    """The quotes that each source offers."""
 
-    def __init__(self, page_text: PageText) -> None:
-        self._page_text = page_text
-        self._pages: dict[tuple[str, int], tuple[str, int, list[Span]]] = {}
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
         self._known: dict[tuple[str, int | None, int, int], list[tuple[Span, str, Claim]]] = {}
 
     def best(self, said: Claim, sources: Sequence[Hit]) -> _Quote | None:
@@ -190,54 +184,15 @@ class _Quotes:
         return max(candidates, key=lambda quote: (quote.supports, round(quote.share, 3), -quote.span.length))
 
     def _of(self, source: Hit) -> list[tuple[Span, str, Claim]]:
+        """The sentences that the passage touches, alone and with the next one."""
         key = (source.path, source.page, source.start, source.length)
         if key not in self._known:
-            section = source.section if source.page is None else source.page
-            text, base, page_sentences = self._page(source.path, section)
-            start = source.start - base
-            # The document may have gone, or have been read anew, while the model wrote.
-            unchanged = start >= 0 and text[start : start + source.length] == source.text
-            spans = _spans(text, page_sentences, Span(start, source.length)) if unchanged else []
-            cut = [(span, text[span.start : span.start + span.length]) for span in spans]
-            self._known[key] = [(Span(base + span.start, span.length), quote, claim(quote)) for span, quote in cut]
+            alone = [(span, text, claim(text)) for span, text in self._pages.sentences(source)]
+            both = []
+            for (one, _, claimed), (other, _, also_claimed) in pairwise(alone):
+                # Both deny something or neither does: "It covers A. It does not cover B." must support no "not A".
+                span, text = self._pages.quote(source, one, other)
+                if span.length <= LONGEST_QUOTE and bool(claimed.denied) == bool(also_claimed.denied):
+                    both.append((span, text, claim(text)))
+            self._known[key] = alone + both
         return self._known[key]
-
-    def _page(self, path: str, section: int) -> tuple[str, int, list[Span]]:
-        if (path, section) not in self._pages:
-            text, base = self._page_text(path, section) or ("", 0)
-            self._pages[path, section] = (text, base, list(sentences(text)))
-        return self._pages[path, section]
-
-
-def _spans(text: str, page_sentences: Sequence[Span], passage: Span) -> list[Span]:
-    """The quotes that a passage offers: the page's sentences that touch it, alone and with the next one."""
-    end = passage.start + passage.length
-    first = bisect_right(page_sentences, passage.start, key=sum)
-    last = bisect_left(page_sentences, end, key=lambda span: span.start)
-    touching = [
-        piece
-        for span in page_sentences[first:last]
-        for piece in _quotable(text, span)
-        if piece.start < end and passage.start < sum(piece)
-    ]
-    spans: list[Span] = list(touching)
-    for one, other in pairwise(touching):
-        both = Span(one.start, sum(other) - one.start)
-        if both.length <= LONGEST_QUOTE and _agree(text, one, other):
-            spans.append(both)
-    return spans
-
-
-def _agree(text: str, one: Span, other: Span) -> bool:
-    """Whether both deny something or neither does: "It covers A. It does not cover B." must support no "not A"."""
-    denied, also_denied = (claim(text[span.start : sum(span)]).denied for span in (one, other))
-    return bool(denied) == bool(also_denied)
-
-
-def _quotable(text: str, sentence: Span) -> Iterator[Span]:
-    """The sentence, or its lines where it is too long to be read as one (a table, say)."""
-    if sentence.length <= LONGEST_QUOTE:
-        yield sentence
-        return
-    for line in _LINE.finditer(text, sentence.start, sum(sentence)):
-        yield from trimmed(text, line.start(), line.end())

@@ -6,12 +6,16 @@ question on the same sources finds them in the model's memory and starts in a fr
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 
+from assistant_app.answering.citations import without_marks
 from assistant_app.documents.cutting import searchable
 from assistant_app.library.indexing import spoken_name
-from assistant_app.models.chat_model import ChatMessage, ChatModel
-from assistant_app.protocol.records import Hit
+from assistant_app.models.chat_model import ChatMessage
+from assistant_app.models.server_model import AnsweringModel
+from assistant_app.protocol.records import Budget, Hit
 
 NOT_FOUND = "Not in your documents."
 """What the model is told to say, and what an answer says that found nothing."""
@@ -22,15 +26,30 @@ INSTRUCTIONS = (
 )
 
 
+FROM_GENERAL_KNOWLEDGE = "Not in your documents. From general knowledge, without sources:"
+"""How an answer begins that rests on no document, so that whoever sees only the text sees it too."""
+
+GENERAL_INSTRUCTIONS = (
+    "Answer the question in one or two sentences from what you know. If you do not know, say: I don't know."
+)
+
+_KEPT_INVISIBLE = "\u200c\u200d\u00ad"
+"""Joiners that spelling needs, and the soft hyphen, which :func:`searchable` takes out."""
+_RUN = re.compile(r"(\S)\1{15,}")
+
+
 def in_reading_order(hits: Sequence[Hit]) -> list[Hit]:
     """Hits by document, page and place: the same passages always make the same prompt."""
     return sorted(hits, key=lambda hit: (hit.path, hit.page or 0, hit.start))
 
 
 def messages(question: str, sources: Sequence[Hit]) -> list[ChatMessage]:
-    """The prompt: source ``n`` of it is ``sources[n - 1]``. The model's own room makes marker strings harmless."""
+    """The prompt: source ``n`` of it is ``sources[n - 1]``. The model's own room makes marker strings harmless.
+
+    A source is one line, and holds nothing that reads like the number of another one.
+    """
     numbered = "\n\n".join(
-        f"[{number}] ({spoken_name(source.path)}) {searchable(' '.join((source.table_header, source.text)))}"
+        f"[{number}] ({harmless(spoken_name(source.path))}) {harmless(' '.join((source.table_header, source.text)))}"
         for number, source in enumerate(sources, start=1)
     )
     return [
@@ -39,7 +58,22 @@ def messages(question: str, sources: Sequence[Hit]) -> list[ChatMessage]:
     ]
 
 
-def fitting(model: ChatModel, question: str, hits: Sequence[Hit], answer_tokens: int) -> tuple[list[Hit], list[Hit]]:
+def general_messages(question: str) -> list[ChatMessage]:
+    """The prompt of a question that is answered without sources."""
+    return [{"role": "system", "content": GENERAL_INSTRUCTIONS}, {"role": "user", "content": question}]
+
+
+def harmless(text: str) -> str:
+    """A document's text as the model is given it: on one line, without what no person sees (controls, marks of
+    direction, tags), without numbers in square brackets, which are ours, and without endless runs of one character."""
+    visible = "".join(
+        letter if letter in _KEPT_INVISIBLE or letter.isspace() or unicodedata.category(letter)[0] != "C" else ""
+        for letter in text
+    )
+    return without_marks(searchable(_RUN.sub(lambda match: match[1] * 3, visible)))
+
+
+def fitting(model: AnsweringModel, question: str, hits: Sequence[Hit], answer_tokens: int) -> tuple[list[Hit], list[Hit]]:
     """The best hits that fit into the context beside the answer, in reading order; and those left out, best first.
 
     At least one source stays: where not even that fits, generating raises ``context_too_small``.
@@ -49,3 +83,17 @@ def fitting(model: ChatModel, question: str, hits: Sequence[Hit], answer_tokens:
     while len(kept) > 1 and model.count(messages(question, in_reading_order(kept))) > room:
         kept.pop()
     return in_reading_order(kept), list(hits[len(kept) :])
+
+
+def budget(model: AnsweringModel, question: str, sources: Sequence[Hit], answer_tokens: int) -> Budget:
+    """How the context is shared out when ``sources`` are given."""
+    instructions = model.count(messages("", []))
+    asked = model.count(messages(question, []))
+    whole = model.count(messages(question, sources))
+    return Budget(
+        context=model.context,
+        instructions=instructions,
+        sources=whole - asked,
+        question=asked - instructions,
+        answer=min(answer_tokens, model.context - whole),
+    )

@@ -13,27 +13,71 @@ import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
+_IDEOGRAPHS = (
+    "\u3005-\u3007\u3040-\u30ff\u3100-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
+    "\U00020000-\U0003ffff\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"
+)
+"""Chinese, Japanese and Korean: no spaces between words, or particles at their ends. Compared by pairs."""
+_UNSPACED = "\u0e00-\u0eff\u0f00-\u109f\u1780-\u17ff"
+"""Thai, Lao, Tibetan, Burmese, Khmer: letters without spaces between words. Compared by runs of three."""
+_MARKS = (
+    "".join(chr(code) for code in range(0x300, 0x1B00) if unicodedata.category(chr(code)) in ("Mn", "Mc"))
+    + "\u200c\u200d"
+)
+"""Vowel signs, accents and joiners that stand behind a letter and belong to its word."""
+_LETTER = rf"[^\W\d_{_IDEOGRAPHS}{_UNSPACED}]"
 _TOKEN = re.compile(
     r"(?P<clock>[ap]\.?m(?![^\W\d_]))"
-    r"|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)*)"
-    r"|(?P<number>\d{4}-\d\d-\d\d|\d+(?:[.,:/]\d+|[\u00a0\u2009\u202f'’]\d{3}(?!\d))*)"
-    r"|(?P<sign>[$€£¥₹%‰°])",
+    rf"|(?P<word>(?:{_LETTER}[{_MARKS}]*)+(?:['’](?:{_LETTER}[{_MARKS}]*)+)*)"
+    rf"|(?P<ideographs>(?:(?!\d)[{_IDEOGRAPHS}])+)"
+    rf"|(?P<unspaced>(?:(?!\d)[{_UNSPACED}])+)"
+    r"|(?P<number>\d{4}-\d\d-\d\d|\d+(?:[.,:/٫٬．，：／]\d+|[\u00a0\u2009\u202f'’]\d{3}(?!\d))*)"
+    r"|(?P<sign>[$€£¥₹₪₩₽₺฿₫₴%‰°٪％＄￥])",
     re.IGNORECASE,
 )
+_INVISIBLE = re.compile(
+    "[\u00ad]\\s*|[\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\u061c\u0640\u0591-\u05bd\u064b-\u0652]"
+)
+"""What changes no word: soft hyphens, marks of direction, joiners, the optional vowels of Hebrew and Arabic."""
+_MANY_MARKS = re.compile(rf"([{_MARKS}]{{8}})[{_MARKS}]+")
+_WRAPPED = re.compile(rf"(?<=[{_IDEOGRAPHS}，、])\s+(?=[{_IDEOGRAPHS}])")
+_SIGN_OF = {"٪": "%", "％": "%", "＄": "$", "￥": "¥"}
+# Han characters and Korean particles that only join others; hiragana, which inflects.
+_JOINING = re.compile(
+    "[的了是在和与與及或者就都而且这這那有为為以于於也把被从從到对對等个個之其吗嗎呢吧么麼什多少谁誰哪几幾何는은이가을를의에와과도로\u3040-\u309f]+"
+)
+_DENIED_IN_RUN = re.compile("[不没沒無无非未別别勿否莫].?|ない|なかっ|ません|않|없|아니|못|ไม่|ไร้|ບໍ່|មិន|ពុំ|គ្មាន|ဘူး")
+_MAGNITUDES_IN_RUN = "十百千万萬亿億兆만억"
+
+
+def fold(word: str) -> str:
+    """``word`` in lower case, without accents."""
+    apart = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))
+
+
 _NEGATION = frozenset(
-    """
+    fold(word)
+    for word in """
     not no never none neither nor without cannot nothing nobody non except excluding exclude excludes excluded unless
-    nicht kein keine keinen keiner nie ohne ne pas jamais sans aucun aucune nunca ningún ninguna
+    nicht kein keine keinen keiner keinem nie niemals ohne ne pas jamais sans aucun aucune nunca ningun ninguna sin
+    senza niet geen zonder nao nem sem inte ikke ingen utan uden uten ei eivat nincs nelkul bez nie nu fara
+    tidak bukan tanpa khong chua degil yok не нет ни без нельзя немає δεν δε μη χωρις οχι
+    لا لم لن ليس ليست ولا ولم ولن وليس غير بدون دون نیست نه نہیں نہ بغیر לא אין ולא ואין אינו אינה אינם ללא בלי
+    नहीं न ना मत बिना
     """.split()
 )
 _FILLING = frozenset(
-    """
+    fold(word)
+    for word in """
     a about above after all also am an and any are as at be because been before being below between both but by can
     could did do does each fewer for from further had has have he her here hers him his how i if in into is it its
     itself just least less may me might more most must my of off on once only or other our out over own per said same
     say says she should so some such than that the their them then there these they this those through to too under
     until up upon us very was we were what when where which while who whom why will with would yes you your according
     document documents source sources provided answer question based given states stated text
+    في من على إلى عن مع هذا هذه ذلك أن إن كان كانت هو هي التي الذي של את על עם זה זו הוא היא הם כי או גם אל
+    का की के में से पर है हैं को और यह वह एक ने भी था थी
     """.split()
 )
 _OPPOSITES = (
@@ -50,6 +94,7 @@ _UNITS = {
         "£": "£ gbp pound pounds",
         "¥": "¥ jpy yen",
         "₹": "₹ inr rupee rupees",
+        **{sign: sign for sign in "₪₩₽₺฿₫₴"},
         "minute": "minute minutes min mins",
         "hour": "hour hours hr hrs",
         "day": "day days",
@@ -58,10 +103,14 @@ _UNITS = {
         "year": "year years yr yrs",
         "am": "am",
         "pm": "pm",
+        "日": "日 天 일",
+        "年": "年 년",
+        "月": "月 월",
+        "元": "元 圆 圓",
     }.items()
     for word in words.split()
 }
-_CURRENCIES = frozenset("$€£¥₹")
+_CURRENCIES = frozenset("$€£¥₹₪₩₽₺฿₫₴")
 _SIGNS = _CURRENCIES | {"%"}
 _MAGNITUDES = frozenset("hundred thousand million billion trillion".split())
 _ONES = dict(zip("one two three four five six seven eight nine".split(), range(1, 10), strict=True))
@@ -118,6 +167,13 @@ def claim(sentence: str, common: Collection[str] | None = None) -> Claim:
     denied: set[str] = set()
     denies = False
     for place, token in enumerate(tokens):
+        if token.kind in ("ideographs", "unspaced"):
+            pieces, whole = _run(token)
+            words |= pieces
+            names |= whole
+            spelled |= whole
+            denied |= set(_DENIED_IN_RUN.findall(token.plain))
+            continue
         if token.kind != "word" or token.plain in _NUMBER_WORDS or _UNITS.get(token.plain, "") in _SIGNS:
             continue
         if _denies(tokens, place):
@@ -127,7 +183,9 @@ def claim(sentence: str, common: Collection[str] | None = None) -> Claim:
         filling = token.plain in _FILLING
         opens = place == 0 or bool(_SENTENCE_BREAK.search(token.gap))
         names_itself = opens and common is not None and _is_foreign(tokens, place, common)
-        if names_itself or _is_name(token, opens=opens, shouted=shouted):
+        # Where letters have no case, a name cannot be told from a word: then every word must stand in the quote.
+        caseless = token.text[0].lower() == token.text[0].upper() and not filling
+        if names_itself or caseless or _is_name(token, opens=opens, shouted=shouted):
             names.add(token.plain)
             spelled.add(token.plain)
         if not filling and token.plain not in _NEGATION:
@@ -183,12 +241,6 @@ def _contradict(said: frozenset[str], quoted: frozenset[str], one: str, other: s
 # ---------------------------------------------------------------- words
 
 
-def fold(word: str) -> str:
-    """``word`` in lower case, without accents."""
-    apart = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(letter for letter in apart if not unicodedata.combining(letter))
-
-
 def stem(word: str) -> str:
     """A rough stem: enough to see "covers" in "covered"; "employer" and "employee" stay apart."""
     if word.endswith("ees"):
@@ -208,14 +260,38 @@ _SIDES = frozenset(side for pair in _STEMMED_OPPOSITES for side in pair)
 
 def _tokens(sentence: str) -> Iterator[_Token]:
     end = 0
-    # A soft hyphen only says where a line may break, or did.
-    sentence = re.sub(r"\u00ad\s*", "", sentence).replace("per cent", "percent")
+    # Composing many marks on one letter takes quadratic time, and no language needs them.
+    sentence = unicodedata.normalize("NFC", _MANY_MARKS.sub(r"\1", _INVISIBLE.sub("", sentence)))
+    sentence = _WRAPPED.sub("", sentence).replace("per cent", "percent")
     for match in _TOKEN.finditer(sentence):
         text, kind = match[0], str(match.lastgroup)
+        text = _SIGN_OF.get(text, text)
         # "a.m." behind a number is a unit, "am" elsewhere a word.
-        plain = text.lower().replace(".", "") if kind == "clock" else fold(re.sub(r"['’]s$", "", text))
+        if kind == "clock":
+            plain = text.lower().replace(".", "")
+        elif kind in ("ideographs", "unspaced"):
+            plain = unicodedata.normalize("NFKC", text)  # to fold would take their syllables and tones apart
+        else:
+            plain = fold(re.sub(r"['’]s$", "", text))
         yield _Token("word" if kind == "clock" else kind, text, plain, sentence[end : match.start()])
         end = match.end()
+
+
+def _run(token: _Token) -> tuple[set[str], set[str]]:
+    """What a run of characters without spaces says: its telling pieces, and what must stand in a quote as it is.
+
+    Of ideographs these are pairs of neighbours and the single characters; of other scripts all runs of three letters,
+    so that there only what stands word for word in the quote is supported.
+    """
+    if token.kind == "unspaced":
+        runs = {token.plain[place : place + 3] for place in range(max(len(token.plain) - 2, 1))}
+        return runs, runs
+    pieces: set[str] = set()
+    characters: set[str] = set()
+    for part in _JOINING.split(token.plain):
+        characters |= set(part)
+        pieces |= {part[place : place + 2] for place in range(max(len(part) - 1, 1))} - {""}
+    return pieces, characters
 
 
 def _denies(tokens: list[_Token], place: int) -> bool:
@@ -270,10 +346,17 @@ def _numbers(tokens: list[_Token]) -> Iterator[str]:
             units.append(_UNITS[tokens[first - 1].plain])  # "USD 500"
         if _is_below_zero(tokens, first - 1 if units else first):
             value = f"-{value}"
-        if place < len(tokens) and tokens[place].plain in _MAGNITUDES:
-            value = f"{value} {tokens[place].plain}"
-            place += 1
-        units += _units_behind(tokens, place)
+        following = tokens[place] if place < len(tokens) else None
+        if following and following.kind == "ideographs":
+            if following.plain[0] in _MAGNITUDES_IN_RUN:
+                value = f"{value} {following.plain[0]}"
+            unit = following.plain.lstrip(_MAGNITUDES_IN_RUN)[:1]
+            units += [_UNITS.get(unit, unit)] if unit else []
+        else:
+            if following and following.plain in _MAGNITUDES:
+                value = f"{value} {following.plain}"
+                place += 1
+            units += _units_behind(tokens, place)
         yield value
         yield from (f"{value} {unit}" for unit in units)
 
@@ -318,7 +401,11 @@ def _number(text: str) -> str:
 
     What could be read in two ways (``2.000``) stays as it is.
     """
-    text = unicodedata.normalize("NFKC", re.sub(r"[\u00a0\u2009\u202f'’]", "", text))
+    text = re.sub(r"[\u00a0\u2009\u202f'’٬]", "", text).replace("٫", ".")
+    if not text.isascii():
+        # Digits of every script are read as ours; NFKC does so with full-width ones only.
+        text = "".join(str(unicodedata.digit(letter)) if letter.isdecimal() else letter for letter in text)
+        text = unicodedata.normalize("NFKC", text)
     if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", text):
         text = text.replace(",", "")
     if re.fullmatch(r"\d+\.\d+", text) and not re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", text):

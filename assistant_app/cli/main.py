@@ -73,6 +73,9 @@ def build_parser() -> argparse.ArgumentParser:
     made.add_argument("--adapter", metavar="NAME|FILE|none", help="answer with this LoRA adapter, or with none")
     made.add_argument("--batch", metavar="FILE", help="questions from a file of JSON lines, - for stdin")
 
+    made = command("summarise", _summarise, "Summarise a document from all of its passages, or compare two.")
+    made.add_argument("paths", nargs="+", metavar="PATH", help="one document to summarise, two to compare")
+
     for name, run, words in (
         ("models", _models, "List models, show what a file's header says, choose the one that answers."),
         ("adapters", _adapters, "List adapters, show what a file's header says, choose the one in use."),
@@ -83,6 +86,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     made = command("doctor", _doctor, "Versions, devices, offline state, integrity of the library.")
     made.add_argument("--repair", action="store_true", help="make the vectors agree with the catalogue")
+    made.add_argument("--save", metavar="FILE", help="write a file for a bug report: no text, no names of documents")
 
     made = command("backup", _backup, "Write the whole library to one file.")
     made.add_argument("file", metavar="FILE")
@@ -126,6 +130,8 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
             options.paths, options.question = [options.question, *options.paths], None
             return
         parser.error("give a question, or --batch FILE")
+    if options.command == "summarise" and len(options.paths) > 2:
+        parser.error("give one document, or two to compare")
     if options.command == "remove" and options.undo and options.forever:
         parser.error("--undo and --forever contradict each other")
     if options.command in ("models", "adapters") and options.verb == "use" and options.name is None:
@@ -157,7 +163,10 @@ def _index(options: argparse.Namespace) -> int:
         documents = service.index(
             options.paths, collection=options.collection, passwords=_passwords(options), report=progress
         )
+        waits = service.wants_embedding()
     progress.end()
+    if waits:
+        print("Another embedding model was chosen: docent doctor --repair embeds the library with it.", file=sys.stderr)
     if options.json:
         output.json_line(
             {
@@ -275,6 +284,18 @@ def _ask(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _summarise(options: argparse.Namespace) -> int:
+    from assistant_app.protocol.messages import ReadWhole
+
+    progress = output.Progress()
+    with _open(options) as service:
+        _added(service, options, progress)
+        answer = service.talk.read_whole(ReadWhole(paths=options.paths), progress, lambda: False).answer
+        progress.end()
+    output.json_line(output.answer_json(answer)) if options.json else output.answer(answer)
+    return DONE
+
+
 def _added(service: Service, options: argparse.Namespace, progress: output.Progress) -> list[str]:
     """Add the files that a question names; the paths of those that can be searched.
 
@@ -361,5 +382,7 @@ def _adapters(options: argparse.Namespace) -> int:
 def _doctor(options: argparse.Namespace) -> int:
     with _open(options) as service:
         report = service.examine(repair=options.repair)
+        if options.save:
+            service.save_diagnostics(options.save)
     output.json_line(report) if options.json else output.report(report)
     return DONE if report["ok"] else SOME_FAILED

@@ -10,12 +10,21 @@ from pathlib import PurePath
 import msgspec
 
 from assistant_app.errors import Detail, DocentError
-from assistant_app.protocol.messages import BackupProgress, DocumentDone, Event, IndexProgress, ModelLoading, Noted
+from assistant_app.protocol.messages import (
+    BackupProgress,
+    DocumentDone,
+    Event,
+    IndexProgress,
+    ModelLoading,
+    Noted,
+    WholeProgress,
+)
 from assistant_app.protocol.records import Adapter, Answer, Document, Hit, Model
 from assistant_app.words import sentence
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """In the name of a file they would command the terminal."""
+_UNUSUAL = ("searched", "general", "exact", "server")
 _WINDOW_ONLY = ("heading", "table_header", "section")
 
 
@@ -31,8 +40,11 @@ def hit_json(hit: Hit) -> dict[str, object]:
 
 
 def answer_json(given: Answer) -> dict[str, object]:
-    """An answer as the contract has it."""
+    """An answer as the contract has it; what it says beyond that stands there only where it is not as usual."""
     made = msgspec.structs.asdict(given)
+    for name in _UNUSUAL:
+        if not made[name]:
+            del made[name]
     for name in ("nearest", "left_out"):
         made[name] = [hit_json(hit) for hit in made[name]]
     made["citations"] = [msgspec.structs.asdict(citation) for citation in given.citations]
@@ -75,6 +87,9 @@ class Progress:
             self._over(_indexing(event))
         elif isinstance(event, ModelLoading) and self._live:
             self._over(f"Loading {event.name} {event.fraction:.0%}")
+        elif isinstance(event, WholeProgress) and self._live:
+            left = "" if event.seconds_left is None else f", {event.seconds_left:.0f} s left"
+            self._over(f"Step {event.done + 1} of {event.steps}{left}" if event.done < event.steps else "")
         elif isinstance(event, BackupProgress) and self._live:
             self._over(f"{event.done / 1e6:.0f} of {event.total / 1e6:.0f} MB")
         elif isinstance(event, Noted):

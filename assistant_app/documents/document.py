@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from assistant_app.documents.reader_protocol import OutlineEntry, Table
+from assistant_app.documents.reader_protocol import Metadata, OutlineEntry, Table
 from assistant_app.protocol.records import Box, Heading, Kind, PageSize, Word
 
 
@@ -45,6 +45,10 @@ class Document(Protocol):
 
     def outline(self) -> list[OutlineEntry]:
         """The bookmarks; none where there are none, or where headings come with each page's content."""
+        ...
+
+    def metadata(self) -> Metadata:
+        """The title and the author that the file names."""
         ...
 
     def content(self, page: int) -> Content: ...

@@ -32,13 +32,13 @@ class EpubDocument(SectionedDocument):
             _refuse_protected(archive)
             place = _package_place(archive)
             package = _xml(archive, place)
-            title = _text(package, "title")
+            title, author = _text(package, "title"), _text(package, "creator")
             pages = [name for name in _pages(package, posixpath.dirname(place)) if name in archive.names]
             if not pages:
                 raise DocentError(Code.DOCUMENT_DAMAGED)
             for name in pages:
                 read_html(archive.read(name), builder)
-        super().__init__("epub", builder.flow(title))
+        super().__init__("epub", builder.flow(title, author))
 
 
 def _xml(archive: Archive, name: str) -> Element:

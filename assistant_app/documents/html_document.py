@@ -66,7 +66,7 @@ class _Target:
         self._tables: list[_Table] = []
         self._deeper_tables = 0
         self._in_title = False
-        self.title = ""
+        self.title = self.author = ""
 
     # ------------------------------------------------------------ events
 
@@ -75,6 +75,9 @@ class _Target:
             self._unseen += 1
         elif tag == "title":
             self._in_title = not self.title
+        elif tag == "meta":
+            if attributes.get("name", "").strip().lower() == "author":
+                self.author = self.author or attributes.get("content", "")
         elif tag == "br":
             self._inline.append("\n")
         elif tag not in _INLINE:
@@ -198,8 +201,8 @@ def _is_unseen(tag: str, attributes: Mapping[str, str]) -> bool:
     return _HIDDEN_STYLE.search(attributes.get("style", "")) is not None
 
 
-def read_html(data: bytes, builder: FlowBuilder) -> str:
-    """Add the text of an HTML page to ``builder``; returns its title.
+def read_html(data: bytes, builder: FlowBuilder) -> tuple[str, str]:
+    """Add the text of an HTML page to ``builder``; returns the title and the author that it names.
 
     Raises:
         DocentError: ``too_large`` or ``document_damaged``.
@@ -214,7 +217,7 @@ def read_html(data: bytes, builder: FlowBuilder) -> str:
         parser.close()
     except (etree.LxmlError, ValueError, AssertionError) as error:
         raise DocentError(Code.DOCUMENT_DAMAGED) from error
-    return target.title
+    return target.title, target.author
 
 
 def decode_html(data: bytes) -> str:
@@ -249,5 +252,5 @@ class HtmlDocument(SectionedDocument):
             DocentError: ``too_large``, ``document_damaged``, ``file_missing`` or ``file_unreadable``.
         """
         builder = FlowBuilder()
-        title = read_html(read_text_bytes(path, MAX_BYTES), builder)
-        super().__init__("html", builder.flow(title))
+        title, author = read_html(read_text_bytes(path, MAX_BYTES), builder)
+        super().__init__("html", builder.flow(title, author))

@@ -9,6 +9,7 @@ from itertools import pairwise
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from assistant_app.documents.page_text import usable_title
 from assistant_app.documents.reader_protocol import Table
 from assistant_app.documents.sections import Flow, SectionedDocument
 from assistant_app.documents.text_document import source_text
@@ -18,7 +19,7 @@ MAX_PARSED_CHARACTERS = 4_000_000
 """In a longer file no headings and tables are looked for: that would take longer than reading may."""
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
-_TITLE = re.compile(r"^title:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTILINE)
+_SAID = {name: re.compile(rf"^{name}:[ \t]*(['\"]?)(.+?)\1[ \t]*$", re.MULTILINE) for name in ("title", "author")}
 
 
 class MarkdownDocument(SectionedDocument):
@@ -26,7 +27,8 @@ class MarkdownDocument(SectionedDocument):
         """Raises as ``source_text`` does."""
         text = source_text(path)
         front = _FRONT_MATTER.match(text[:20_000])
-        title = _TITLE.search(front[1]) if front else None
+        said = (pattern.search(front[1]) if front else None for pattern in _SAID.values())
+        title, author = (usable_title(found[2]) if found else "" for found in said)
         if len(text) > MAX_PARSED_CHARACTERS:
             flow = Flow(text)
         else:
@@ -34,7 +36,7 @@ class MarkdownDocument(SectionedDocument):
             body = re.sub(r"[^\n]", " ", front[0]) + text[front.end() :] if front else text
             lines = _Lines(text)
             tokens = MarkdownIt("commonmark").enable("table").disable("inline").parse(body)
-            flow = Flow(text, list(_headings(tokens, lines)), list(_tables(tokens, lines)), title[2] if title else "")
+            flow = Flow(text, list(_headings(tokens, lines)), list(_tables(tokens, lines)), title, author)
         super().__init__("markdown", flow)
 
 

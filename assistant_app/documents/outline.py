@@ -11,19 +11,13 @@ import time
 
 import pypdfium2.raw as pdfium
 
-from assistant_app.documents.page_text import clean
+from assistant_app.documents.page_text import usable_title
 from assistant_app.documents.reader_protocol import OutlineEntry
 
 MOST_ENTRIES = 10_000
 DEEPEST = 32
-LONGEST_TITLE = 300
 MOST_SECONDS = 2.0
 """Destinations by name may be slow to look up in a file that was made so. What was read by then is good."""
-
-
-def usable_title(title: str) -> str:
-    """The title on one line, cut where it is too long; "" where nothing of it can be shown."""
-    return " ".join(clean(title[: 4 * LONGEST_TITLE]).split())[:LONGEST_TITLE]
 
 
 def pdfium_outline(document: object, pages: int) -> list[OutlineEntry]:

@@ -63,3 +63,11 @@ def _word_pattern(word: str) -> str:
         pattern += (_BREAK if broken else "") + _ALIKE.get(character, re.escape(character))
         pattern += r"(?:[^\S\n]*\n\s*)?" if before.isalpha() and character in _DASHES else ""
     return pattern
+
+
+LONGEST_TITLE = 300
+
+
+def usable_title(title: str) -> str:
+    """A title or a name on one line, cut where it is too long; "" where nothing of it can be shown."""
+    return " ".join(clean(title[: 4 * LONGEST_TITLE]).split())[:LONGEST_TITLE]

@@ -22,8 +22,12 @@ LONGEST_TOKEN = 20
 """Code points that count as one token at least. Words of the model's vocabulary are shorter; what it cannot read (a run
 of thousands of letters, say) is one token to it, and must not make a passage of any length."""
 
+# Stops of Latin, Arabic, Urdu, Armenian, Ethiopic and others need white space behind them; those of Chinese, Japanese,
+# Hindi, Khmer and Burmese need none, and take a closing quotation mark along. Thai has no stops: there a line's end or a
+# blank line must do.
 _SENTENCE_END = re.compile(
-    r"(?<=[.!?…])[\"'”’)\]]*\s+(?=\S)|(?<=[。！？])|\n[^\S\n]*\n\s*|\n[^\S\n]*(?=(?:[•▪●◦‣∙·*-]|\(?\d{1,2}[.)])\s)"
+    r"(?<=[.!?…؟۔։።])[\"'”’)\]»]*\s+(?=\S)"
+    r"|(?<=[。！？｡；।॥။។])(?![。！？｡；।॥။។])[\"”’」』）】》〉]*|(?<=．)(?=[^\d.．\s])|\n[^\S\n]*\n\s*|\n[^\S\n]*(?=(?:[•▪●◦‣∙·*-]|\(?\d{1,2}[.)])\s)"
 )
 # What stands before a full stop that ends no sentence: "2" at the head of a line, "e.g" anywhere, "No" where a number
 # follows, "Inc" where a small letter follows.

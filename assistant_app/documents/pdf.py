@@ -28,8 +28,8 @@ from assistant_app.documents.geometry import Frame, Glyph, box, joined, line_box
 from assistant_app.documents.headings import HeadingFinder
 from assistant_app.documents.lines import TypePage
 from assistant_app.documents.outline import pdfium_outline
-from assistant_app.documents.page_text import clean, utf16_offset
-from assistant_app.documents.reader_protocol import OutlineEntry
+from assistant_app.documents.page_text import clean, usable_title, utf16_offset
+from assistant_app.documents.reader_protocol import Metadata, OutlineEntry
 from assistant_app.documents.tables import TableHeaders, find_tables
 from assistant_app.errors import Code, DocentError
 from assistant_app.protocol.records import Box, Kind, PageSize, Word
@@ -113,6 +113,18 @@ class PdfiumDocument:
     def outline(self) -> list[OutlineEntry]:
         """The bookmarks that lead to a page."""
         return list(self._outline)
+
+    def metadata(self) -> Metadata:
+        """Title and author of the document information dictionary (ISO 32000-2, 14.3.3)."""
+        return Metadata(title=self._information(b"Title"), author=self._information(b"Author"))
+
+    def _information(self, key: bytes) -> str:
+        length = pdfium.FPDF_GetMetaText(self._document, key, None, 0)
+        if not 2 < length <= 1 << 20:
+            return ""
+        buffer = ctypes.create_string_buffer(length)
+        pdfium.FPDF_GetMetaText(self._document, key, buffer, length)
+        return usable_title(buffer.raw[: length - 2].decode("utf-16-le", "replace"))
 
     def content(self, page: int) -> Content:
         """The page's text, its tables, and where there are no bookmarks its headings. Raises as :meth:`text` does."""

@@ -14,10 +14,10 @@ import pypdf.errors
 from pypdf.generic import ArrayObject, Destination, DictionaryObject, IndirectObject
 
 from assistant_app.documents.document import Content
-from assistant_app.documents.outline import DEEPEST, MOST_ENTRIES, MOST_SECONDS, usable_title
-from assistant_app.documents.page_text import clean
+from assistant_app.documents.outline import DEEPEST, MOST_ENTRIES, MOST_SECONDS
+from assistant_app.documents.page_text import clean, usable_title
 from assistant_app.documents.pdf import A4, MAX_PAGE_CHARACTERS, usable_size
-from assistant_app.documents.reader_protocol import OutlineEntry
+from assistant_app.documents.reader_protocol import Metadata, OutlineEntry
 from assistant_app.errors import Code, DocentError
 from assistant_app.protocol.records import Box, Kind, PageSize, Word
 
@@ -85,6 +85,17 @@ class PypdfDocument:
         except Exception:  # As above; and the text is good without bookmarks, or with some of them.
             return entries
         return entries
+
+    def metadata(self) -> Metadata:
+        """Title and author of the document information dictionary; what cannot be read of it is ""."""
+        try:
+            found = self._reader.metadata
+            title, author = (found.title, found.author) if found is not None else ("", "")
+            return Metadata(title=usable_title(str(title or "")), author=usable_title(str(author or "")))
+        except MemoryError:
+            raise
+        except Exception:  # As above.
+            return Metadata()
 
     def _bookmarks(self) -> Iterator[OutlineEntry]:
         """Not by pypdf's own ``outline``: it has no bound, and fails as a whole where one bookmark is damaged."""

@@ -84,6 +84,7 @@ class Reader:
             kind=document.kind,
             paged=document.paged,
             outline=document.outline() if request.first == 1 else [],
+            metadata=document.metadata(),
         )
         characters = 0
         for page in range(request.first, document.pages + 1):

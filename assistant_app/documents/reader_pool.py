@@ -293,7 +293,9 @@ class _Budget:
 
 def _with_start(page: PageText, started: protocol.ReadStarted) -> PageText:
     outline = started.outline if page.page == 1 else []
-    return msgspec.structs.replace(page, kind=started.kind, paged=started.paged, outline=outline)
+    return msgspec.structs.replace(
+        page, kind=started.kind, paged=started.paged, outline=outline, metadata=started.metadata
+    )
 
 
 @contextlib.contextmanager

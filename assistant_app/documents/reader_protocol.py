@@ -103,6 +103,13 @@ class OutlineEntry(msgspec.Struct, kw_only=True):
     page: int
 
 
+class Metadata(msgspec.Struct, kw_only=True, frozen=True):
+    """What a file says of itself: each "" where it says nothing. Untrusted, like all of its text."""
+
+    title: str = ""
+    author: str = ""
+
+
 class Table(msgspec.Struct, kw_only=True):
     """A table in a page's text: its rows as ``(start, length)``, the first ``header_rows`` of them its header.
 
@@ -125,6 +132,7 @@ class ReadStarted(Line, kw_only=True, tag="read_started"):
     kind: Kind = "pdf"
     paged: bool = True
     outline: list[OutlineEntry] = []
+    metadata: Metadata = Metadata()
 
 
 class Recognising(Line, kw_only=True, tag="recognising"):
@@ -149,7 +157,7 @@ class PageText(Line, kw_only=True, tag="page_text"):
         ocr: ``used`` where the page is a picture and text recognition read it (or found nothing to read); where there
             is no text but something is drawn, ``missing``: recognition is not installed, or ``off``: it was not
             wanted. "" for pages with text, for blank ones, and where ``error`` is set.
-        kind, paged, outline: as in :class:`ReadStarted`, put in by the reader pool; the outline only on page 1.
+        kind, paged, outline, metadata: as in :class:`ReadStarted`, put in by the reader pool; the outline only on page 1.
     """
 
     page: int
@@ -164,6 +172,7 @@ class PageText(Line, kw_only=True, tag="page_text"):
     kind: Kind = "pdf"
     paged: bool = True
     outline: list[OutlineEntry] = []
+    metadata: Metadata = Metadata()
 
 
 class ReadDone(Line, kw_only=True, tag="read_done"):

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from assistant_app.documents.document import Content
-from assistant_app.documents.page_text import clean
-from assistant_app.documents.reader_protocol import OutlineEntry, Table
+from assistant_app.documents.page_text import clean, usable_title
+from assistant_app.documents.reader_protocol import Metadata, OutlineEntry, Table
 from assistant_app.errors import Code, DocentError
 from assistant_app.protocol.records import Box, Heading, Kind, PageSize, Word
 
@@ -35,6 +35,7 @@ class Flow(NamedTuple):
     headings: Sequence[Heading] = ()
     tables: Sequence[Table] = ()
     title: str = ""
+    author: str = ""
 
 
 class FlowBuilder:
@@ -71,8 +72,9 @@ class FlowBuilder:
         self._tables.append(Table(rows=spans, header_rows=header_rows if header_rows < len(lines) else 0))
         self._add("\n".join(lines))
 
-    def flow(self, title: str = "") -> Flow:
-        return Flow("\n\n".join(self._parts), self._headings, self._tables, " ".join(clean(title).split()))
+    def flow(self, title: str = "", author: str = "") -> Flow:
+        named = (usable_title(each) for each in (title, author))
+        return Flow("\n\n".join(self._parts), self._headings, self._tables, *named)
 
     def _next(self) -> int:
         return self._length + (2 if self._parts else 0)
@@ -104,6 +106,10 @@ class PlainDocument:
     def outline(self) -> list[OutlineEntry]:
         """None: headings come with the content."""
         return []
+
+    def metadata(self) -> Metadata:
+        """Nothing, where the kind of file names nothing."""
+        return Metadata()
 
     def text(self, page: int) -> str:
         return self.content(page).text
@@ -140,6 +146,9 @@ class SectionedDocument(PlainDocument):
         self._table_starts = [table.rows[0][0] for table in flow.tables]
         self._labels = _labels(flow, self._starts)
         self.pages = len(self._starts)
+
+    def metadata(self) -> Metadata:
+        return Metadata(title=self._flow.title, author=self._flow.author)
 
     def label(self, page: int) -> str:
         """The headings it stands under, outermost first; the document's title before the first heading, or ""."""

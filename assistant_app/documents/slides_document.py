@@ -8,6 +8,8 @@ from typing import Any
 
 from assistant_app.documents.archive import office_package
 from assistant_app.documents.document import Content
+from assistant_app.documents.page_text import usable_title
+from assistant_app.documents.reader_protocol import Metadata
 from assistant_app.documents.sections import FlowBuilder, PlainDocument
 from assistant_app.errors import Code, DocentError
 from assistant_app.protocol.records import Kind, PageSize
@@ -37,6 +39,10 @@ class SlidesDocument(PlainDocument):
         package = office_package(path, lambda types: _ALSO_MAIN.sub(_MAIN, types))
         try:
             self._slides: Any = pptx.Presentation(package)
+            properties = self._slides.core_properties
+            self._metadata = Metadata(
+                title=usable_title(properties.title or ""), author=usable_title(properties.author or "")
+            )
             self.pages = len(self._slides.slides)
             self._size = (float(self._slides.slide_width or 0), float(self._slides.slide_height or 0))
         except (DocentError, MemoryError):
@@ -48,6 +54,9 @@ class SlidesDocument(PlainDocument):
 
     def label(self, page: int) -> str:
         return str(page)
+
+    def metadata(self) -> Metadata:
+        return self._metadata
 
     def size(self, page: int) -> PageSize:
         """The slide's size in points."""

@@ -47,7 +47,8 @@ class WordDocument(SectionedDocument):
             walk.blocks(document.element.body)
             for notes in _notes(document.part):
                 walk.blocks(notes)
-            super().__init__("docx", builder.flow(document.core_properties.title or ""))
+            properties = document.core_properties
+            super().__init__("docx", builder.flow(properties.title or "", properties.author or ""))
         except (DocentError, MemoryError):
             raise
         except Exception as error:  # A damaged package makes the library raise whatever it happened to be doing.

@@ -39,7 +39,9 @@ def report(service: Service, repaired: int | None) -> dict[str, object]:
     problems = [problem.code.value for problem in service.settings.problems]
     library, library_problem = _library(service)
     model, model_problem = _model(service)
-    problems += [problem for problem in (library_problem, model_problem) if problem]
+    identity, embedder_problem = _embedder(service)
+    found = (embedder_problem, library_problem, model_problem)
+    problems = list(dict.fromkeys([*problems, *(problem for problem in found if problem)]))
     return {
         "docent": assistant_app.__version__,
         "python": platform.python_version(),
@@ -48,7 +50,7 @@ def report(service: Service, repaired: int | None) -> dict[str, object]:
         "packages": {name: _version(name) for name in PACKAGES},
         "devices": [msgspec.to_builtins(device) for device in devices()],
         "offline": is_offline(),
-        "embedder": service.embedder.identity,
+        "embedder": identity,
         "model": model,
         "adapter": service.models.chosen_adapter(),
         "library": library,
@@ -56,6 +58,13 @@ def report(service: Service, repaired: int | None) -> dict[str, object]:
         "problems": problems,
         "ok": not problems,
     }
+
+
+def _embedder(service: Service) -> tuple[str | None, str | None]:
+    try:
+        return service.embedder.identity, None
+    except DocentError as error:
+        return None, error.code.value
 
 
 def _version(name: str) -> str | None:

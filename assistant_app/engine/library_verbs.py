@@ -25,8 +25,10 @@ from assistant_app.engine.offline import go_offline
 from assistant_app.errors import Code, DocentError, is_disk_full
 from assistant_app.library import backup
 from assistant_app.library.catalog import Catalog
+from assistant_app.library.conversations import Conversations
 from assistant_app.library.database import SUSPECT
 from assistant_app.library.embedder import Embedder
+from assistant_app.library.embedder_change import FOLDER, LEFT, STORE, Progress, embed_for, note_change, store_of
 from assistant_app.library.indexing import Indexer, Wishes
 from assistant_app.library.passwords import Passwords
 from assistant_app.library.repair import EMBEDDER, mend_vectors, vectors_agree
@@ -35,7 +37,7 @@ from assistant_app.library.vectors import COLLECTION, Vectors
 from assistant_app.library.watching import Watcher, is_in_reach
 from assistant_app.library.worklist import Followed
 from assistant_app.paths import Paths
-from assistant_app.protocol.messages import BackupProgress, DocumentDone, Event, Noted
+from assistant_app.protocol.messages import BackupProgress, DocumentDone, Event, Noted, Reembedding
 from assistant_app.protocol.records import Document, Section, WatchedFolder
 from assistant_app.settings import Settings
 
@@ -88,7 +90,7 @@ class LibraryVerbs:
         """What the person should know about the start: that the library was restored, for instance."""
         try:
             self.settings = Settings(paths.settings)
-            self.embedder = Embedder()
+            self._retired: list[Vectors] = []
             self.readers = ReaderPool()
             self._open_library()
         except BaseException:
@@ -106,17 +108,34 @@ class LibraryVerbs:
 
     def _open_library(self, *, is_copy: bool = False) -> None:
         self.catalog = self._sound_catalog()
-        if is_copy:  # the library it was copied from may be in use with its own collection
-            self.catalog.remember("library", _new_name())
-        self.vectors = Vectors(
-            self.paths.vectors, self.settings.text("library.chroma_server").strip(), self._vectors_name()
-        )
-        self.indexer = Indexer(self.catalog, self.vectors, self.embedder, self.readers)
+        if is_copy:
+            self.catalog.remember("library", _new_name())  # the one it was copied from may be in use with its own
+            self.catalog.remember(FOLDER, self.embedder.folder)
+            self.catalog.remember(STORE, store_of(self.embedder))
+        self.passwords = Passwords(self.catalog)
+        self.conversations = Conversations(self.catalog)
+        if self.catalog.passage_count() == 0:  # nothing needs to be embedded anew
+            self.catalog.remember(FOLDER, self.settings.text("library.embedder"))
+            self.catalog.remember(STORE, "")
+        self._embed_with(Embedder(self.catalog.fact(FOLDER) or ""), self._store(self.catalog.fact(STORE) or ""))
+        self._mended = False
+
+    def _embed_with(self, embedder: Embedder, vectors: Vectors) -> None:
+        self.embedder, self.vectors = embedder, vectors
+        self.indexer = Indexer(self.catalog, vectors, embedder, self.readers)
         self.collections = self.indexer.collections
         self.worklist = self.indexer.worklist
-        self.passwords = Passwords(self.catalog)
-        self.retriever = Retriever(self.catalog, self.vectors, self.embedder)
-        self._mended = False
+        self.retriever = Retriever(self.catalog, vectors, embedder)
+        self._next: tuple[Embedder, Vectors] | None = None
+
+    def _store(self, name: str) -> Vectors:
+        """The vectors in the store of that name (:data:`STORE`)."""
+        suffix = f"-{name}" if name else ""
+        return Vectors(
+            self.paths.vectors.with_name(self.paths.vectors.name + suffix),
+            self.settings.text("library.chroma_server").strip(),
+            self._vectors_name() + suffix,
+        )
 
     def _sound_catalog(self) -> Catalog:
         """The catalogue; a damaged one is replaced by the newest automatic copy, and that is noted."""
@@ -152,6 +171,8 @@ class LibraryVerbs:
         """Docent is about to end: what is being indexed stops, and the next start goes on with it."""
         self._closing = True
         self._going.set()
+        with suppress(DocentError):  # a full disk: the file in hand then counts as tried once
+            self.worklist.pause_all()
 
     def close(self) -> None:
         """Release everything. The library is whole at any time; this only tidies."""
@@ -162,7 +183,8 @@ class LibraryVerbs:
         if self._watcher is not None:
             self._watcher.close()
         self.readers.close()
-        self.vectors.close()
+        for vectors in (*self._retired, self.vectors):
+            vectors.close()
         with suppress(DocentError, OSError):  # no room for a copy is no reason not to end
             backup.copy_if_due(self.catalog, self.paths.catalog, self.paths.backups, at_end=True)
         self.catalog.close()
@@ -249,15 +271,72 @@ class LibraryVerbs:
             if self._mended:
                 return 0
             mended = 0
-            purged = self.catalog.purge(UNDO_HOURS)
+            purged = self.catalog.purge(UNDO_HOURS) + self.conversations.purge(UNDO_HOURS)
             if not vectors_agree(self.catalog, self.vectors, self.embedder):
                 mended = mend_vectors(self.catalog, self.vectors, self.embedder, progress)
             self._sweep()
+            self._clear_left()
             if purged:
                 backup.renew_copies(self.catalog, self.paths.catalog, self.paths.backups)
             self.catalog.remember(EMBEDDER, self.embedder.identity)  # of what is indexed from now on
             self._mended = True
             return mended
+
+    def _clear_left(self) -> None:
+        """Throw the vectors of an earlier embedding model away; nothing reads them any more."""
+        left = self.catalog.fact(LEFT)
+        if left is not None and left != (self.catalog.fact(STORE) or ""):
+            store = self._store(left)
+            store.clear()
+            store.close()
+        with self.catalog.transaction() as db:
+            db.execute("DELETE FROM facts WHERE name = ?", (LEFT,))
+
+    # ------------------------------------------------------------ another embedding model
+
+    def wants_embedding(self) -> bool:
+        """Whether the settings name another embedding model than the one the vectors in use are from."""
+        return self.settings.text("library.embedder") != self.embedder.folder
+
+    def embed_anew(
+        self, *, seconds: float = float("inf"), report: Report = ignore, cancelled: Cancelled = never
+    ) -> bool:
+        """Embed the library with the model that the settings name, for so many ``seconds``; returns whether that is done.
+
+        Until it is, everything goes on with the vectors of the model before; what was embedded is kept for later.
+
+        Raises:
+            DocentError: ``embedder_*``, ``cancelled``, ``disk_full``, ``vector_server_*``.
+        """
+        with self._indexing_now:
+            wanted = self.settings.text("library.embedder")
+            if not self.wants_embedding():
+                return True
+            if self._next is None or self._next[0].folder != wanted:
+                if self._next is not None:
+                    self._next[1].close()
+                embedder = Embedder(wanted)
+                self._next = embedder, self._store(store_of(embedder))
+            embedder, vectors = self._next
+
+            def turn() -> None:
+                self._wait(cancelled)
+                if cancelled() or self._closing or self.settings.text("library.embedder") != wanted:
+                    raise DocentError(Code.CANCELLED)
+
+            def progress(now: Progress) -> None:
+                if now.done < now.total:
+                    report(Reembedding(done=now.done, total=now.total))
+
+            if not embed_for(self.catalog, vectors, embedder, seconds=seconds, turn=turn, progress=progress):
+                return False
+            with self._mending:
+                note_change(self.catalog, embedder, store_of(embedder))
+                self._retired.append(self.vectors)  # a search may be reading them: they go at the next start
+                self._embed_with(embedder, vectors)
+        count = self.catalog.passage_count()
+        report(Reembedding(done=count, total=count))
+        return True
 
     # ------------------------------------------------------------ filling it
 
@@ -496,7 +575,7 @@ class LibraryVerbs:
             self.vectors,
             self.paths.settings,
             version=assistant_app.__version__,
-            embedder=self.embedder.identity,
+            embedder=self.embedder,
             with_documents=with_documents,
             progress=lambda done, total: report(BackupProgress(done=done, total=total)),
             cancelled=cancelled,
@@ -523,12 +602,12 @@ class LibraryVerbs:
             with backup.Backup(Path(path).expanduser().absolute()) as archive:
                 # All of it is looked at before anything is replaced.
                 archive.unpack(fresh, progress, cancelled)
-                vectors = list(archive.vectors())
+                same_embedder = archive.manifest.embedder == self.embedder.identity
+                vectors = list(archive.vectors(self.embedder.dimensions)) if same_embedder else []
                 documents = list(archive.documents(moved, progress, cancelled))
                 self._replace_library(fresh, kept)
                 is_replaced = True
-                if archive.manifest.embedder == self.embedder.identity:
-                    self._put_vectors(vectors)
+                self._put_vectors(vectors)
                 for old, new in documents:
                     found = os.stat(new)
                     self.catalog.move(old, str(new), found.st_size, found.st_mtime_ns)
@@ -546,16 +625,16 @@ class LibraryVerbs:
         self.vectors.close()
         self.catalog.close()
         backup.put_aside(self.paths.catalog, kept)
-        if self.paths.vectors.exists():
-            os.replace(self.paths.vectors, kept / self.paths.vectors.name)
+        for folder in self.paths.vectors.parent.glob(f"{self.paths.vectors.name}*"):
+            if folder.is_dir():
+                os.replace(folder, kept / folder.name)
         os.replace(fresh / backup.CATALOG, self.paths.catalog)
         if (fresh / backup.SETTINGS).exists():
             if self.paths.settings.exists():
                 shutil.copy2(self.paths.settings, kept / backup.SETTINGS)
-            server = self.settings.text("library.chroma_server")
+            own = {key: self.settings[key] for key in _OWN_SETTINGS}
             shutil.move(fresh / backup.SETTINGS, self.paths.settings)
-            # Where the vectors go is this installation's to say, and never a file's that came from elsewhere.
-            self.settings.update({"library.chroma_server": server})
+            self.settings.update(own)
         self._open_library(is_copy=True)
 
     def _put_vectors(self, pieces: Sequence[tuple[object, object]]) -> None:
@@ -576,6 +655,10 @@ class LibraryVerbs:
         while sections := self.catalog.sections(path, first, PREVIEW_AT_ONCE):
             yield sections
             first += len(sections)
+
+
+_OWN_SETTINGS = ("library.chroma_server", "library.embedder", "library.reranker", "model.server", "model.server_model")
+"""Where text and vectors go, and what is loaded to read them, is this installation's to say, and never a backup's."""
 
 
 def _chosen(paths: Sequence[str], known: Mapping[str, Document]) -> Iterator[tuple[str, Document]]:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from assistant_app.models.chat_model import ChatModel
-from assistant_app.models.model_files import starter_model
+from assistant_app.models.chat_model import ChatModel, Speed
+from assistant_app.models.model_files import inspect_model, starter_model
+from assistant_app.models.server_model import AnsweringModel, ServerModel
 from assistant_app.settings import Settings
 
 NO_ADAPTER = "none"
@@ -21,13 +22,30 @@ Progress = Callable[[str, float], bool]
 """Gets the model's name and a fraction from 0 to 1 while it is loaded; returns False to cancel."""
 
 
+def hundredths(report: Callable[[str, float], None], cancelled: Callable[[], bool]) -> Progress:
+    """Progress that reports every hundredth once: llama.cpp calls for every tensor, and a person sees hundredths."""
+    shown = -1
+
+    def loading(name: str, fraction: float) -> bool:
+        nonlocal shown
+        if int(fraction * 100) > shown:
+            shown = int(fraction * 100)
+            report(name, fraction)
+        return not cancelled()
+
+    return loading
+
+
 class ModelKeeper:
     """Owns at most one loaded model. One question at a time."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, server_key: Callable[[], str] = str) -> None:
+        """``server_key`` gives the key of the answering server that the settings name, "" for none."""
         self._settings = settings
+        self._server_key = server_key
         self._lock = threading.RLock()
-        self._model: ChatModel | None = None
+        self._model: AnsweringModel | None = None
+        self._speeds: dict[str, Speed] = {}
         self._loaded_as: tuple[object, ...] = ()
         self._timer: threading.Timer | None = None
         self._uses = 0
@@ -45,6 +63,24 @@ class ModelKeeper:
         path = self._settings.text("adapter.path")
         return path if path and self._settings.flag("adapter.enabled") else None
 
+    def name(self, path: str | None = None) -> str:
+        """What answers, by name, without loading it: a file's model, or (null) the one in use.
+
+        Raises:
+            DocentError: ``model_*``.
+        """
+        if path is None and (server := self._settings.text("model.server")):
+            return self._settings.text("model.server_model") or server
+        return inspect_model(path or self.chosen_path()).name
+
+    def speed(self) -> Speed | None:
+        """How fast what answers now was lately; null where that is not known."""
+        place = self._settings.text("model.server").rstrip("/") or self.chosen_path()
+        model = self._model
+        if model is not None and model.path == place and model.speed is not None:
+            return model.speed
+        return self._speeds.get(place)
+
     @property
     def is_loaded(self) -> bool:
         return self._model is not None
@@ -52,11 +88,11 @@ class ModelKeeper:
     @contextmanager
     def use(
         self, *, path: str | None, adapter: str | None, on_progress: Progress = lambda name, fraction: True
-    ) -> Iterator[tuple[ChatModel, str | None]]:
+    ) -> Iterator[tuple[AnsweringModel, str | None]]:
         """The model, loaded and with its adapter, for one question; and the adapter's path.
 
         Args:
-            path: a model for this question only; null for the one in use.
+            path: a model for this question only; null for what the settings name: a server, or else a file.
             adapter: an adapter's path for this question only, ``"none"`` for none, null for the one in use.
 
         Raises:
@@ -65,14 +101,27 @@ class ModelKeeper:
         with self._lock:
             self._stop_timer()
             try:
-                model = self._loaded(path or self.chosen_path(), on_progress)
-                laid = self.chosen_adapter() if adapter is None else None if adapter == NO_ADAPTER else adapter
+                server = path is None and bool(self._settings.text("model.server"))
+                model = self._server(on_progress) if server else self._loaded(path or self.chosen_path(), on_progress)
+                # The adapter in use belongs to the model in use: a server's is another one.
+                chosen = None if server else self.chosen_adapter()
+                laid = chosen if adapter is None else None if adapter == NO_ADAPTER else adapter
                 model.set_adapter(laid, self._settings.number("adapter.scale"))
                 yield model, laid
             finally:
                 self._start_timer()
 
-    def _loaded(self, path: str, on_progress: Progress) -> ChatModel:
+    def _server(self, on_progress: Progress) -> AnsweringModel:
+        address, name = self._settings.text("model.server"), self._settings.text("model.server_model")
+        wanted = (address, name, self._settings.integer("model.context"), self._server_key())
+        if self._model is None or self._loaded_as != wanted:
+            self.unload()
+            model = ServerModel(address, name=name, context=wanted[2], key=wanted[3])
+            model.prepare(lambda: not on_progress(address, 0.0))
+            self._model, self._loaded_as = model, wanted
+        return self._model
+
+    def _loaded(self, path: str, on_progress: Progress) -> AnsweringModel:
         wanted = (
             path,
             self._settings.integer("model.context"),
@@ -98,6 +147,8 @@ class ModelKeeper:
         with self._lock:
             self._stop_timer()
             if self._model is not None:
+                if self._model.speed is not None:
+                    self._speeds[self._model.path] = self._model.speed
                 self._model.close()
                 self._model = None
 

@@ -29,6 +29,7 @@ LANES: dict[type[messages.Message], str] = {
     messages.BackUp: "library",
     messages.RestoreBackup: "library",
     messages.Ask: "answer",
+    messages.ReadWhole: "answer",
     messages.OpenDocument: "view",
     messages.DrawPage: "view",
     messages.LocateText: "view",
@@ -41,11 +42,19 @@ LANES: dict[type[messages.Message], str] = {
 LAST_SECONDS = 5.0
 """How long the engine tidies up after its stdin closed; then it just ends. The library is whole at any time."""
 
+EMBEDDING_SECONDS = 15.0
+"""For so long the library is embedded anew before what waits in its lane gets a turn."""
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+"""``diagnostics.py`` reads it."""
+
 log = logging.getLogger("docent.engine")
 
 
 class _Cancelled(threading.Event):
-    """Set when a job is to stop."""
+    """Set when a job is to stop. ``is_started``: it waits for others no more."""
+
+    is_started = False
 
 
 Errand = Callable[[Callable[[messages.Event], None], Callable[[], bool]], None]
@@ -60,6 +69,7 @@ class Server:
         self._write = write
         self._writing = threading.Lock()
         self._jobs: dict[int, _Cancelled] = {}
+        self._starting = threading.Lock()
         self._lanes: dict[str, queue.SimpleQueue[messages.Request | Errand]] = {}
         self._ending = _Cancelled()
 
@@ -77,12 +87,23 @@ class Server:
             log.error("a request that makes no sense: %s", problem)  # no job to answer
             return
         if isinstance(request, messages.Cancel):
-            job = self._jobs.get(request.target)
-            if job is not None:
-                job.set()
+            self._cancel(request.target)
             return
         self._jobs[request.job] = _Cancelled()
         self._lane(LANES.get(type(request), "desk")).put(request)
+
+    def _cancel(self, number: int) -> None:
+        """Stop a job. One that waits for others in its lane ends at once; its turn comes to nothing."""
+        with self._starting:
+            job = self._jobs.get(number)
+            if job is None:
+                return
+            job.set()
+            waits = not job.is_started
+            if waits:
+                del self._jobs[number]
+        if waits:
+            self.send(messages.Failed(job=number, code=Code.CANCELLED))
 
     def _lane(self, name: str) -> queue.SimpleQueue[messages.Request | Errand]:
         if name not in self._lanes:
@@ -101,11 +122,22 @@ class Server:
             self.run(lambda report, cancelled: self._resume(report, cancelled))
         for folder in service.worklist.watched():
             self._follow(folder.path, None)
+        self.embed_anew()
         service.start_watching(self._follow)
 
     def _resume(self, report: Callable[[messages.Event], None], cancelled: Callable[[], bool]) -> None:
         documents = self._service.resume(report, cancelled)
         report(messages.Indexed(documents=documents, seconds=0.0))
+
+    def embed_anew(self) -> None:
+        """Embed the library with the model that the settings name, in slices: files to be indexed get their turn."""
+
+        def errand(report: Callable[[messages.Event], None], cancelled: Callable[[], bool]) -> None:
+            if not self._service.embed_anew(seconds=EMBEDDING_SECONDS, report=report, cancelled=cancelled):
+                self.run(errand)
+
+        if self._service.wants_embedding():
+            self.run(errand)
 
     def _follow(self, path: str, changes: Sequence[str] | None) -> None:
         def errand(report: Callable[[messages.Event], None], cancelled: Callable[[], bool]) -> None:
@@ -115,8 +147,9 @@ class Server:
 
         self.run(errand)
 
-    def cancel_all(self) -> None:
-        """Ask every job to stop."""
+    def end(self) -> None:
+        """Ask every job to stop, because Docent ends: what was being indexed goes on at the next start."""
+        self._service.leave()  # before anything is cancelled: a person did not stop it
         self._ending.set()
         for job in list(self._jobs.values()):
             job.set()
@@ -127,7 +160,11 @@ class Server:
             if not isinstance(request, messages.Message):
                 self._do_errand(request)
                 continue
-            job = self._jobs[request.job]
+            with self._starting:
+                job = self._jobs.get(request.job)
+                if job is None:  # it was stopped while it waited
+                    continue
+                job.is_started = True
             try:
                 if job.is_set():
                     raise DocentError(Code.CANCELLED)
@@ -157,6 +194,9 @@ class Server:
 
         def report(event: messages.Event) -> None:
             self.send(msgspec.structs.replace(event, job=request.job))
+
+        def noting(event: messages.Event) -> None:
+            self.send(event) if isinstance(event, messages.Noted) else report(event)
 
         match request:
             case messages.ListDocuments(removed=removed):
@@ -197,15 +237,35 @@ class Server:
                 count, kept = service.restore(path, report=report, cancelled=cancelled)
                 return messages.Restored(documents=count, kept=str(kept))
             case messages.Ask():
-                written = service.ask(
-                    request.question,
-                    paths=request.paths,
-                    collection=request.collection,
-                    adapter=request.adapter,
-                    report=report,
-                    cancelled=cancelled,
-                )
-                return messages.Answered(answer=written.answer, thinking=written.thinking, stopped=written.stopped)
+                return service.talk.ask(request, noting, cancelled)
+            case messages.ReadWhole():
+                return service.talk.read_whole(request, noting, cancelled)
+            case messages.EstimateWhole(paths=paths):
+                return service.talk.estimate_whole(paths)
+            case messages.InspectAnswer(turn=turn, version=version):
+                inspection = service.conversations.inspection(turn, version)
+                return messages.AnswerInspected(turn=turn, inspection=inspection)
+            case messages.OpenConversation(conversation=number):
+                turns = service.conversations.turns(number)
+                return messages.ConversationOpened(conversation=service.conversations.get(number), turns=turns)
+            case messages.OpenTurn(turn=turn, version=version):
+                return messages.TurnOpened(turn=service.conversations.turn(turn, version))
+            case (
+                messages.ListConversations()
+                | messages.RenameConversation()
+                | messages.DeleteConversation()
+                | messages.PutBackConversation()
+            ):
+                return self._conversations(request)
+            case messages.KeepServerKey(key=key):
+                try:
+                    service.keep_server_key(key)
+                except DocentError as problem:
+                    self.send(messages.Noted(code=problem.code, details=problem.details))
+                return messages.Done()
+            case messages.SaveDiagnostics(path=path):
+                service.save_diagnostics(path)
+                return messages.Done()
             case messages.OpenDocument(path=path, password=password, keep_password=keep):
                 pages, boxes, preview = service.open_document(
                     path, password, keep_password=keep, report=self.send, cancelled=cancelled
@@ -241,7 +301,10 @@ class Server:
             case messages.UseAdapter(path=path, enabled=enabled, scale=scale):
                 return messages.Adapters(adapters=service.use_adapter(path, enabled=enabled, scale=scale))
             case messages.ChangeSettings(values=values):
-                return messages.SettingsChanged(values=service.change_settings(values))
+                changed = service.change_settings(values)
+                if "library.embedder" in values:
+                    self.embed_anew()
+                return messages.SettingsChanged(values=changed)
             case messages.Examine():
                 return messages.Examined(report=service.examine(), devices=devices())
             case messages.Cancel():
@@ -278,6 +341,19 @@ class Server:
                 collections.uncollect(name, paths)
         return messages.Collections(collections=collections.all())
 
+    def _conversations(self, request: messages.Request) -> messages.Event:
+        conversations = self._service.conversations
+        match request:
+            case messages.ListConversations(search=search, deleted=deleted):
+                return messages.Conversations(conversations=conversations.all(search, deleted=deleted), search=search)
+            case messages.RenameConversation(conversation=number, title=title):
+                conversations.rename(number, title)
+            case messages.DeleteConversation(conversation=number, forever=forever):
+                self._service.talk.delete(number, forever=forever)
+            case messages.PutBackConversation(conversation=number):
+                conversations.put_back(number)
+        return messages.Conversations(conversations=conversations.all())
+
     def _find(
         self, path: str, text: str, report: Callable[[messages.Event], None], cancelled: Callable[[], bool]
     ) -> messages.Event:
@@ -309,8 +385,7 @@ def main(home: str | None) -> int:
     threading.Thread(target=_warm_up, args=(service,), name="warm-up", daemon=True).start()
     for line in sys.stdin.buffer:
         server.take(line)
-    service.leave()  # before anything is cancelled: a person did not stop it
-    server.cancel_all()
+    server.end()
     tidy = threading.Thread(target=service.close, name="tidy", daemon=True)
     tidy.start()
     tidy.join(LAST_SECONDS)
@@ -354,7 +429,7 @@ def _log_to(paths: Paths) -> None:
     handler = logging.handlers.RotatingFileHandler(
         paths.logs / "engine.log", maxBytes=1_000_000, backupCount=2, encoding="utf-8"
     )
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(logging.Formatter(LOG_FORMAT))
     root = logging.getLogger("docent")
     root.addHandler(handler)
     root.setLevel(logging.INFO)

@@ -15,13 +15,24 @@ from pathlib import Path
 
 import msgspec
 
-from assistant_app.answering.answer import Written, is_about, not_found, write
+from assistant_app.answering.answer import (
+    How,
+    Written,
+    holds_answer,
+    not_found,
+    quote,
+    write,
+    write_without_sources,
+)
 from assistant_app.documents.page_text import search_pattern
 from assistant_app.documents.recognised import boxes_of_words
-from assistant_app.engine import doctor
+from assistant_app.engine import diagnostics, doctor
+from assistant_app.engine.conversation_verbs import ConversationVerbs
 from assistant_app.engine.library_verbs import Cancelled, LibraryVerbs, Report, ignore, never
-from assistant_app.engine.model_keeper import NO_ADAPTER, ModelKeeper
+from assistant_app.engine.model_keeper import NO_ADAPTER, ModelKeeper, hundredths
+from assistant_app.engine.stopping import at_once
 from assistant_app.errors import Code, DocentError
+from assistant_app.library.embedder import check_folder
 from assistant_app.library.repair import mend_vectors
 from assistant_app.library.retrieval import Found
 from assistant_app.models.adapters import check_adapter, discover_adapters, inspect_adapter
@@ -41,7 +52,8 @@ class Service(LibraryVerbs):
     def __init__(self, paths: Paths) -> None:
         """As :class:`LibraryVerbs`."""
         super().__init__(paths)
-        self.models = ModelKeeper(self.settings)
+        self.models = ModelKeeper(self.settings, lambda: self.passwords.get(self.server_entry()) or "")
+        self.talk = ConversationVerbs(self)
 
     def close(self) -> None:
         """Release everything. The library is whole at any time; this only tidies."""
@@ -77,6 +89,7 @@ class Service(LibraryVerbs):
         collection: str | None = None,
         model: str | None = None,
         adapter: str | None = None,
+        exact: bool | None = None,
         report: Report = ignore,
         cancelled: Cancelled = never,
         job: int = 0,
@@ -86,6 +99,7 @@ class Service(LibraryVerbs):
         Args:
             paths: look only in these documents; they must be in the library.
             model, adapter: for this question only: a file, the name of a known one, or (adapter) ``"none"``.
+            exact: the answer is made of the documents' own sentences; null: as the settings say.
             report: gets ``ModelLoading``, ``SourcesFound`` and ``AnswerText``, each with ``job``.
 
         Raises:
@@ -95,35 +109,30 @@ class Service(LibraryVerbs):
         began = time.perf_counter()
         question = question.encode("utf-8", "replace").decode("utf-8").strip()  # it comes back in the answer, as JSON
         with self.right_of_way():
-            found = self.search(
-                question, top=self.settings.integer("answer.passages"), paths=paths, collection=collection
-            )
+            top = self.settings.integer("answer.passages")
+            found = at_once(lambda: self.search(question, top=top, paths=paths, collection=collection), cancelled)
             if not found.hits and self.catalog.is_empty():
                 raise DocentError(Code.LIBRARY_EMPTY)
-            model_path = self.find_model(model) if model else self.models.chosen_path()
+            is_exact = self.settings.text("answer.mode") == "exact" if exact is None else exact
+            if is_exact:
+                report(SourcesFound(job=job, hits=found.hits))
+                return at_once(
+                    lambda: quote(question, found, self.catalog.page_text, self.embedder, began), cancelled
+                )
+            model_path = self.find_model(model) if model else None
             adapter_path = self.find_adapter(adapter) if adapter and adapter != NO_ADAPTER else adapter
-            if not is_about(question, found):
-                named = inspect_model(model_path).name
-                return Written(not_found(question, found, began, model=named), "", False)
+            general = self.settings.flag("answer.general_knowledge")
+            holds = at_once(lambda: holds_answer(question, found, self.catalog.page_text, self.embedder), cancelled)
+            if not holds and not general:
+                return not_found(question, found, began, model=self.models.name(model_path))
             if cancelled():
                 raise DocentError(Code.CANCELLED)
 
-            shown = -1
-
-            def loading(name: str, fraction: float) -> bool:
-                nonlocal shown  # llama.cpp calls for every tensor; a person sees hundredths
-                if int(fraction * 100) > shown:
-                    shown = int(fraction * 100)
-                    report(ModelLoading(job=job, name=name, fraction=fraction))
-                return not cancelled()
-
+            loading = hundredths(
+                lambda name, fraction: report(ModelLoading(job=job, name=name, fraction=fraction)), cancelled
+            )
             with self.models.use(path=model_path, adapter=adapter_path, on_progress=loading) as (loaded, laid):
-                report(SourcesFound(job=job, hits=found.hits))
-                written = write(
-                    question,
-                    found,
-                    loaded,
-                    self.catalog.page_text,
+                how = How(
                     began=began,
                     adapter=None if laid is None else Path(laid).stem,
                     max_tokens=self.settings.integer("answer.max_tokens"),
@@ -131,9 +140,15 @@ class Service(LibraryVerbs):
                     on_text=lambda text, thinking: report(AnswerText(job=job, text=text, thinking=thinking)),
                     cancelled=cancelled,
                 )
+                if holds:
+                    report(SourcesFound(job=job, hits=found.hits))
+                    written = write(question, found, loaded, self.catalog.page_text, how)
+                    holds = written.answer.found or written.stopped
+                if not holds and general:
+                    written = write_without_sources(question, found, loaded, how)
             if written.stopped and not (written.answer.tokens.completion or written.thinking):
                 raise DocentError(Code.CANCELLED)
-            return written
+            return written._replace(answer=msgspec.structs.replace(written.answer, server=loaded.server))
 
     # ------------------------------------------------------------ the viewer
 
@@ -298,12 +313,47 @@ class Service(LibraryVerbs):
 
     # ------------------------------------------------------------ settings and health
 
+    def server_entry(self) -> str:
+        """Under what name the key of the answering server is kept: a key is for one address, and sent to no other."""
+        return f"answering server {self.settings.text('model.server')}"
+
+    def keep_server_key(self, key: str) -> None:
+        """Keep the key of the answering server that the settings name in the system's keyring; "" forgets it.
+
+        Raises:
+            DocentError: ``server_key_not_kept``; it is used until Docent ends all the same.
+        """
+        if not key:
+            self.passwords.forget(self.server_entry())
+            return
+        try:
+            self.passwords.keep(self.server_entry(), key)
+        except DocentError as problem:
+            raise DocentError(Code.SERVER_KEY_NOT_KEPT, said=problem.details.get("said")) from problem
+
     def change_settings(self, values: Mapping[str, object]) -> dict[str, Value]:
-        """Change settings by key, all or none; returns all of them."""
+        """Change settings by key, all or none; returns all of them.
+
+        Raises:
+            DocentError: ``setting_*``, ``embedder_unusable``.
+        """
+        if folder := values.get("library.embedder"):
+            check_folder(Path(str(folder)))
         self.settings.update(values)
         return self.settings.as_dict()
 
+    def save_diagnostics(self, path: str) -> None:
+        """Write a file for a bug report; see :mod:`assistant_app.engine.diagnostics`.
+
+        Raises:
+            DocentError: ``file_unwritable`` or ``disk_full``.
+        """
+        diagnostics.save(self, path)
+
     def examine(self, *, repair: bool = False) -> dict[str, object]:
         """What ``docent doctor`` says; with ``repair`` the vectors are made to agree with the catalogue first."""
-        repaired = mend_vectors(self.catalog, self.vectors, self.embedder) if repair else 0
+        repaired = 0
+        if repair:
+            repaired = mend_vectors(self.catalog, self.vectors, self.embedder)
+            self.embed_anew()
         return doctor.report(self, repaired if repair else None)

@@ -7,7 +7,7 @@ only thing that can be clicked is the number of a citation.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import QSize, Qt, QUrl, Signal
@@ -32,6 +32,7 @@ _LINE_HEIGHT = 125.0
 _SCHEME = "citation"
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _GROUP = re.compile(r"\[(\d{1,3}(?:\s*[,;]\s*\d{1,3})*)\]")
+_SENTENCE_ENDS = ".!?…。！？"
 _MARKED = re.compile(f"{_OPEN}(\\d+){_CLOSE}")
 
 
@@ -70,8 +71,9 @@ class AnswerText(QTextBrowser):
         cursor.movePosition(QTextCursor.MoveOperation.End)
         cursor.insertText(text)
 
-    def set_answer(self, markdown: str, citations: Mapping[int, Citation]) -> None:
-        """Lay out a complete answer; ``[n]`` becomes a link where ``citations`` holds n."""
+    def set_answer(self, markdown: str, citations: Mapping[int, Citation], unsupported: Sequence[str] = ()) -> None:
+        """Lay out a complete answer; ``[n]`` becomes a link where ``citations`` holds n. The sentences that nothing
+        supports (``unsupported``) are underlined with dots."""
         text = _mark(markdown.replace(_OPEN, "").replace(_CLOSE, ""), citations)
         document = self.document()
         document.setMarkdown(
@@ -82,6 +84,8 @@ class AnswerText(QTextBrowser):
         edit.beginEditBlock()  # laid out once, at the end
         self._disarm()
         self._link_numbers(citations)
+        for sentence in unsupported:
+            self._underline(sentence)
         self._space_lines()
         edit.endEditBlock()
 
@@ -133,6 +137,26 @@ class AnswerText(QTextBrowser):
             form.setToolTip(citations[number].quote)
             cursor.insertText(f"[{number}]", form)
 
+    def _underline(self, sentence: str) -> None:
+        """Mark ``sentence`` where it stands; Markdown took its marks out and folded its spaces."""
+        text = self.document().toRawText()
+        letters, places = _letters(text)
+        wanted, _ = _letters(sentence)
+        at = letters.find(wanted) if wanted else -1
+        if at < 0:
+            return
+        start, end = places[at], places[at + len(wanted) - 1] + 1
+        while end < len(text) and text[end] in _SENTENCE_ENDS:
+            end += 1
+        cursor = QTextCursor(self.document())
+        cursor.setPosition(_qt_position(text, start))
+        cursor.setPosition(_qt_position(text, end), QTextCursor.MoveMode.KeepAnchor)
+        form = QTextCharFormat()
+        form.setUnderlineStyle(QTextCharFormat.UnderlineStyle.DotLine)
+        form.setUnderlineColor(style.colour("warning"))
+        form.setToolTip(self.tr("No quote supports this sentence"))
+        cursor.mergeCharFormat(form)
+
     def _space_lines(self) -> None:
         """Calm typography: open lines, and headings that do not shout."""
         cursor = QTextCursor(self.document())
@@ -176,6 +200,18 @@ class AnswerText(QTextBrowser):
     def _fit(self) -> None:
         if self.height() != self._needed_height():
             self.setFixedHeight(self._needed_height())
+
+
+def _letters(text: str) -> tuple[str, list[int]]:
+    """The letters and digits of ``text`` without the numbers of citations, and where each of them stands."""
+    blank = _GROUP.sub(lambda match: " " * len(match[0]), text)
+    places = [place for place, character in enumerate(blank) if character.isalnum()]
+    return "".join(blank[place] for place in places), places
+
+
+def _qt_position(text: str, offset: int) -> int:
+    """``offset`` in Qt's count, in which a character beyond the basic plane takes two places."""
+    return offset + sum(character > "\uffff" for character in text[:offset])
 
 
 def _mark(text: str, citations: Mapping[int, Citation]) -> str:

@@ -12,7 +12,9 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QT
 from assistant_app.errors import Code
 from assistant_app.gui import phrases, style
 from assistant_app.gui.answer_text import AnswerText
+from assistant_app.gui.elided_label import ElidedLabel
 from assistant_app.gui.engine_link import Failure
+from assistant_app.gui.mark import Mark
 from assistant_app.gui.sources import Sources
 from assistant_app.protocol import messages
 from assistant_app.protocol.records import Answer
@@ -31,6 +33,12 @@ class AnswerView(QWidget):
     """Carries the :class:`Citation` whose chip or number was clicked."""
 
     ask_again_requested = Signal()
+    inspect_requested = Signal()
+    """Why is the answer as it is?"""
+
+    version_requested = Signal(int)
+    """An older or newer version is wanted, by its number."""
+
     add_requested = Signal()
     """The library is empty and the person wants to add documents."""
 
@@ -42,11 +50,12 @@ class AnswerView(QWidget):
         self._answer: Answer | None = None
         self._pending = ""
         self._phase_since = time.monotonic()
-        self._phase_words = ""
+        self._phase_words = self._outlook = ""
         self._waiting_for_engine = False
         self._text = AnswerText(self)
         self._text.hide()
         self._text.citation_clicked.connect(self._on_number)
+        self._version = self._versions = 0
         self._build_waiting()
         self._build_thinking()
         self._build_footer()
@@ -59,7 +68,15 @@ class AnswerView(QWidget):
         toggle_row.addWidget(self._thinking_toggle)
         toggle_row.addStretch(1)
         self._layout.addLayout(toggle_row)
-        for widget in (self._thinking, self._heading, self._text, self._waiting, self._failure, self._footer):
+        for widget in (
+            *self._marks,
+            self._thinking,
+            self._heading,
+            self._text,
+            self._waiting,
+            self._failure,
+            self._footer,
+        ):
             self._layout.addWidget(widget)
         self._flush_timer = QTimer(self, interval=STREAM_MS)
         self._flush_timer.timeout.connect(self._flush)
@@ -80,6 +97,8 @@ class AnswerView(QWidget):
         layout.addWidget(self._phase)
         layout.addWidget(self._loading)
         self._waiting.hide()
+        self._marks = [Mark(self) for _ in range(3)]
+        self._general, self._exact, self._server = self._marks
         self._heading = QLabel(self)
         self._heading.setWordWrap(True)
         self._heading.setTextFormat(Qt.TextFormat.PlainText)
@@ -105,7 +124,7 @@ class AnswerView(QWidget):
 
     def _build_footer(self) -> None:
         self._footer = QWidget(self)
-        self._about = QLabel(self._footer)
+        self._about = ElidedLabel(self._footer, Qt.AlignmentFlag.AlignRight)
         style.set_role(self._about, "muted")
         self._add = QPushButton(style.icon("add"), self.tr("&Add documents…"), self._footer)
         self._add.clicked.connect(self.add_requested)
@@ -114,17 +133,45 @@ class AnswerView(QWidget):
         self._copy.setAccessibleName(self.tr("Copy the answer with its sources"))
         self._copy.clicked.connect(self.copy)
         self._again = QPushButton(style.icon("refresh"), self.tr("Ask again"), self._footer)
+        self._again.setToolTip(self.tr("Have another answer written; this one is kept"))
         self._again.clicked.connect(self.ask_again_requested)
+        self._why = QPushButton(style.icon("inspect"), self.tr("Why?"), self._footer)
+        self._why.setToolTip(self.tr("Why is the answer as it is? Passages, prompt, tokens, time"))
+        self._why.setAccessibleName(self.tr("Why is the answer as it is?"))
+        self._why.clicked.connect(self.inspect_requested)
         layout = QHBoxLayout(self._footer)
         layout.setContentsMargins(-style.SPACE, 0, 0, 0)
         layout.setSpacing(style.SPACE // 2)
-        for button in (self._add, self._copy, self._again):
+        for button in (self._add, self._copy, self._again, self._why):
             style.set_role(button, "quiet")
             button.setIconSize(QSize(16, 16))
             layout.addWidget(button)
-        layout.addStretch(1)
-        layout.addWidget(self._about)
+        layout.addWidget(self._build_versions())
+        layout.addWidget(self._about, 1)
         self._footer.hide()
+
+    def _build_versions(self) -> QWidget:
+        self._chooser = QWidget(self._footer)
+        self._older, self._newer = QToolButton(self._chooser), QToolButton(self._chooser)
+        self._which = QLabel(self._chooser)
+        style.set_role(self._which, "muted")
+        layout = QHBoxLayout(self._chooser)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        for button, icon, words, step in (
+            (self._older, "back", self.tr("The answer before"), -1),
+            (self._newer, "forward", self.tr("The answer after it"), 1),
+        ):
+            button.setIcon(style.icon(icon))
+            button.setToolTip(words)
+            button.setAccessibleName(words)
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            style.set_role(button, "quiet")
+            button.clicked.connect(lambda _checked, step=step: self.version_requested.emit(self._version + step))
+        for widget in (self._older, self._which, self._newer):
+            layout.addWidget(widget)
+        self._chooser.hide()
+        return self._chooser
 
     # ------------------------------------------------------------ what happens
 
@@ -166,6 +213,28 @@ class AnswerView(QWidget):
         return self._again
 
     @property
+    def inspect_button(self) -> QPushButton:
+        return self._why
+
+    @property
+    def older_button(self) -> QToolButton:
+        return self._older
+
+    @property
+    def newer_button(self) -> QToolButton:
+        return self._newer
+
+    @property
+    def version_text(self) -> str:
+        """Which of its versions is shown; "" where there is one."""
+        return "" if self._chooser.isHidden() else self._which.text()
+
+    @property
+    def marks(self) -> list[str]:
+        """What is said about the kind of the answer, above it."""
+        return [mark.text for mark in self._marks if mark.text]
+
+    @property
     def text(self) -> str:
         """The answer's words as they stand on the screen."""
         return self._text.toPlainText()
@@ -181,7 +250,7 @@ class AnswerView(QWidget):
         if self._sources is not None:
             self._sources.deleteLater()
             self._sources = None
-        for part in (self._heading, self._failure, self._footer):
+        for part in (self._heading, self._failure, self._footer, *self._marks):
             part.hide()
         self._thinking_toggle.hide()
         self._enter_phase(self.tr("Starting the engine…") if waiting_for_engine else self._looking())
@@ -199,8 +268,26 @@ class AnswerView(QWidget):
             count = len(event.hits)
             one = self.tr("Reading 1 passage…")
             self._enter_phase(one if count == 1 else self.tr("Reading {count} passages…").format(count=count))
+        elif isinstance(event, messages.WholeProgress):
+            self._show_steps(event)
         elif isinstance(event, messages.AnswerText):
             self._take_text(event)
+
+    def show_versions(self, version: int, versions: int) -> None:
+        """This is number ``version`` of ``versions``; the others can be gone to."""
+        self._version, self._versions = version, versions
+        self._which.setText(f"{version}/{versions}")
+        self._which.setAccessibleName(
+            self.tr("Answer {version} of {versions}").format(version=version, versions=versions)
+        )
+        self._older.setEnabled(version > 1)
+        self._newer.setEnabled(version < versions)
+        self._chooser.setVisible(versions > 1)
+
+    def set_busy(self, on: bool) -> None:
+        """While an answer is written, no other can be asked for."""
+        self._again.setEnabled(not on)
+        self._chooser.setEnabled(not on)
 
     def finish(self, event: messages.Answered) -> None:
         """Show the complete answer."""
@@ -210,17 +297,20 @@ class AnswerView(QWidget):
             self._thinking.setPlainText(event.thinking)
             self._thinking_toggle.show()
             self._on_thinking_toggled(self._thinking_toggle.isChecked())
-        self._text.set_answer(answer.answer, {citation.number: citation for citation in answer.citations})
+        self._show_marks(answer)
+        self._text.set_answer(
+            answer.answer, {citation.number: citation for citation in answer.citations}, answer.unsupported
+        )
         self._text.setVisible(bool(answer.answer))
         if event.stopped:
             self._say(self._failure, self.tr("Stopped here."), "muted")
-        elif not answer.found:
+        elif not answer.found and not answer.general:
             self._say(self._heading, self.tr("Not found in your documents"), "heading")
         self._sources = Sources(answer, self)
         self._sources.citation_activated.connect(self.citation_activated)
         self._layout.insertWidget(self._layout.indexOf(self._footer), self._sources)
-        self._about.setText(self._about_words(answer))
-        self._show_footer(copy=bool(answer.answer))
+        self._about.say(self._about_words(answer))
+        self._show_footer(copy=bool(answer.answer), why=event.turn is not None)
         self._announce(self._text.toPlainText())
 
     def fail(self, failure: Failure) -> None:
@@ -230,7 +320,7 @@ class AnswerView(QWidget):
         stopped = failure.code == Code.CANCELLED
         sentence = phrases.failure_sentence(failure)
         self._say(self._failure, sentence, "muted" if stopped else "danger")
-        self._about.clear()
+        self._about.say("")
         self._show_footer(copy=False, add=failure.code == Code.LIBRARY_EMPTY)
         self._announce(sentence)
 
@@ -250,8 +340,9 @@ class AnswerView(QWidget):
             self._waiting_for_engine = False
             self._enter_phase(self._looking())
 
-    def _enter_phase(self, words: str) -> None:
+    def _enter_phase(self, words: str, outlook: str = "") -> None:
         self._phase_words = words
+        self._outlook = outlook
         self._phase_since = time.monotonic()
         self._loading.hide()
         self._waiting.show()
@@ -260,7 +351,38 @@ class AnswerView(QWidget):
     def _show_phase(self) -> None:
         seconds = int(time.monotonic() - self._phase_since)
         late = f"  {seconds} s" if seconds >= _PATIENCE_SECONDS else ""
-        self._phase.setText(self._phase_words + late)
+        outlook = f"  ·  {self._outlook}" if self._outlook else ""
+        self._phase.setText(self._phase_words + late + outlook)
+
+    def _show_steps(self, event: messages.WholeProgress) -> None:
+        part = self.tr("Reading part {part} of {parts}…").format(
+            part=min(event.done + 1, event.steps), parts=event.steps
+        )
+        left = ""
+        if event.seconds_left is not None:
+            left = self.tr("{time} left").format(time=phrases.duration_words(event.seconds_left))
+        self._loading.setRange(0, max(event.steps, 1))
+        self._loading.setValue(event.done)
+        self._enter_phase(part, left)
+        self._loading.show()
+
+    def _show_marks(self, answer: Answer) -> None:
+        if answer.general:
+            self._general.say(
+                self.tr("From the model's general knowledge, not from your documents. Nothing here was verified."),
+                "warning",
+                "warning",
+            )
+        if answer.exact:
+            self._exact.say(self.tr("In the documents' own words"), "quote", "accent")
+        if answer.server:
+            self._server.say(
+                self.tr("Written by {address}: the question and the passages were sent there.").format(
+                    address=answer.server
+                ),
+                "server",
+                "warning",
+            )
 
     def _stop_waiting(self) -> None:
         self._waiting_for_engine = False
@@ -309,9 +431,10 @@ class AnswerView(QWidget):
         style.set_role(label, role)
         label.show()
 
-    def _show_footer(self, *, copy: bool, add: bool = False) -> None:
+    def _show_footer(self, *, copy: bool, add: bool = False, why: bool = False) -> None:
         self._add.setVisible(add)
         self._copy.setVisible(copy)
+        self._why.setVisible(why)
         self._footer.show()
 
     def _about_words(self, answer: Answer) -> str:

@@ -8,9 +8,15 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QPushButton, 
 
 from assistant_app.gui import style
 from assistant_app.gui.engine_link import EngineLink
+from assistant_app.gui.mark import Mark
 from assistant_app.gui.pickers import AdapterPicker, ModelPicker
 
 _MOST_LINES = 8
+_NARROW = 560
+"""Pixels: in less than this the button for exact quotes is its icon alone."""
+
+_FIXED_WIDTH = 210
+"""Pixels of the lower row that are not the names of model and adapter."""
 
 
 class QuestionField(QPlainTextEdit):
@@ -64,6 +70,10 @@ class Composer(QFrame):
     question_sent = Signal(str)
     stop_requested = Signal()
     scope_cleared = Signal()
+    exact_toggled = Signal(bool)
+    """The person wants answers in the documents' own words, or written ones."""
+
+    settings_requested = Signal(str)
 
     def __init__(self, link: EngineLink, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -73,6 +83,16 @@ class Composer(QFrame):
         self.field = QuestionField(self)
         self.model_picker = ModelPicker(link, self)
         self.adapter_picker = AdapterPicker(link, self)
+        self.exact_button = QPushButton(style.icon("quote"), "", self)
+        self.exact_button.setCheckable(True)
+        self.exact_button.setIconSize(QSize(16, 16))
+        style.set_role(self.exact_button, "quiet")
+        self.exact_button.clicked.connect(self._on_exact)
+        self.server_mark = Mark(self)
+        self._change_server = QPushButton(self.tr("Change…"), self.server_mark)
+        self._change_server.setAccessibleName(self.tr("Change the answering server in the settings"))
+        self._change_server.clicked.connect(lambda: self.settings_requested.emit("server"))
+        self.server_mark.row.addWidget(self._change_server, 0, Qt.AlignmentFlag.AlignTop)
         self._scope = QPushButton(self)
         self._scope.setIcon(style.icon("document", "accent"))
         style.set_role(self._scope, "chip")
@@ -88,17 +108,20 @@ class Composer(QFrame):
         self._button.clicked.connect(self._on_button)
         self._scope.clicked.connect(self.scope_cleared)
         self.set_answering(False)
+        self._show_exact()
 
     def _build(self) -> None:
         below = QHBoxLayout()
         below.setSpacing(style.SPACE // 2)
         below.addWidget(self.model_picker)
         below.addWidget(self.adapter_picker)
+        below.addWidget(self.exact_button)
         below.addStretch(1)
         below.addWidget(self._button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 10, style.SPACE, style.SPACE)
         layout.setSpacing(style.SPACE)
+        layout.addWidget(self.server_mark)
         layout.addWidget(self._scope, 0, Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self.field)
         layout.addLayout(below)
@@ -125,6 +148,26 @@ class Composer(QFrame):
         self._scope.setVisible(count > 0 or collection is not None)
 
     @property
+    def is_exact(self) -> bool:
+        """Whether answers are to be made of the documents' own sentences."""
+        return self.exact_button.isChecked()
+
+    def set_exact(self, on: bool) -> None:
+        """Show what the settings say about it."""
+        self.exact_button.setChecked(on)
+        self._show_exact()
+
+    def set_server(self, address: str) -> None:
+        """Mark plainly that a server answers, and that text is sent to it; "" where nothing leaves this computer."""
+        self.model_picker.setVisible(not address)
+        self.adapter_picker.setVisible(not address)
+        if not address:
+            self.server_mark.hide()
+            return
+        words = self.tr("Answers come from {address}: questions and passages are sent there.")
+        self.server_mark.say(words.format(address=address), "server", "warning")
+
+    @property
     def scope_button(self) -> QPushButton:
         return self._scope
 
@@ -143,6 +186,29 @@ class Composer(QFrame):
         if event.type() in (QEvent.Type.FocusIn, QEvent.Type.FocusOut):
             style.set_role(self, "composer-focused" if event.type() == QEvent.Type.FocusIn else "composer")
         return super().eventFilter(watched, event)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where it is narrow, names are shorter and a button may do with its icon."""
+        super().resizeEvent(event)
+        self._show_exact()
+        room = (event.size().width() - _FIXED_WIDTH) // 2
+        for picker in (self.model_picker, self.adapter_picker):
+            picker.set_room(room)
+
+    def _show_exact(self) -> None:
+        name = self.tr("Exact quotes")
+        self.exact_button.setText("" if self.width() < _NARROW else name)
+        self.exact_button.setAccessibleName(name)
+        self.exact_button.setToolTip(
+            self.tr("On: answers are made of the documents' own sentences. Click for answers written by the model.")
+            if self.is_exact
+            else self.tr("Off: answers are written by the model. Click for answers in the documents' own sentences.")
+        )
+        self.exact_button.setIcon(style.icon("quote", "accent" if self.is_exact else "text_muted"))
+
+    def _on_exact(self, on: bool) -> None:
+        self._show_exact()
+        self.exact_toggled.emit(on)
 
     def _show_button(self) -> None:
         name = "stop" if self._answering else "send"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QKeySequence, QResizeEvent, QShortcut
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QStackedWidget,
@@ -17,13 +16,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from assistant_app.gui import style
-from assistant_app.gui.answer_view import AnswerView
+from assistant_app.errors import Code
+from assistant_app.gui import phrases, style
 from assistant_app.gui.composer import Composer
+from assistant_app.gui.elided_label import ElidedLabel
 from assistant_app.gui.engine_link import EngineLink, Failure, Job
 from assistant_app.gui.notice import Notice
+from assistant_app.gui.turn_view import TurnView
 from assistant_app.gui.welcome import Welcome
+from assistant_app.gui.whole_proposal import WholeProposal
 from assistant_app.protocol import messages
+from assistant_app.protocol.records import Conversation, Turn
 
 COLUMN = 800
 """Pixels: the widest that lines of an answer get, because longer ones are hard to read."""
@@ -33,50 +36,6 @@ TURNS_SHOWN = 30
 
 _NEAR_THE_END = 48
 """Pixels: whoever is this near to the end wants to see what is added there."""
-
-
-class Bubble(QLabel):
-    """A question, as wide as its text, but not wider than most of the column."""
-
-    def __init__(self, text: str, parent: QWidget | None = None) -> None:
-        super().__init__(text, parent)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setWordWrap(True)
-        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        style.set_role(self, "bubble")
-        self.setAccessibleName(self.tr("Your question: {text}").format(text=text))
-
-    def fit(self, column: int) -> None:
-        """Take the width that the text needs in a column of ``column`` pixels, and its height at that width."""
-        across, above = 4 * style.SPACE + 4, 2 * style.SPACE + 2
-        room = QRect(0, 0, round(column * 0.85) - across, 1_000_000)
-        wrap = Qt.TextFlag.TextWordWrap | Qt.TextFlag.TextWrapAnywhere
-        needed = self.fontMetrics().boundingRect(room, wrap, self.text())
-        self.setFixedSize(needed.width() + across, needed.height() + above)
-
-
-class Turn(QWidget):
-    """One question and its answer."""
-
-    def __init__(
-        self, question: str, paths: Sequence[str], collection: str | None, parent: QWidget | None = None
-    ) -> None:
-        """``paths`` are the documents to ask; none for all of ``collection``, or all that there are."""
-        super().__init__(parent)
-        self.question = question
-        self.paths = list(paths) if paths else None
-        self.collection = None if paths else collection
-        self._bubble = Bubble(question, self)
-        self.answer = AnswerView(self)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(2 * style.SPACE)
-        layout.addWidget(self._bubble, 0, Qt.AlignmentFlag.AlignRight)
-        layout.addWidget(self.answer)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._bubble.fit(self.width())
 
 
 class ConversationPane(QWidget):
@@ -90,6 +49,16 @@ class ConversationPane(QWidget):
     """Carries the page: models or adapters."""
 
     trouble = Signal(str)
+    history_requested = Signal()
+    conversation_changed = Signal(object)
+    """Carries the :class:`Conversation` to which an answer was added."""
+
+    conversation_shown = Signal(object)
+    """Carries the :class:`Conversation` that is on the screen now, or null for a new one."""
+
+    inspect_requested = Signal(object)
+    """Carries the :class:`Turn` whose answer is to be explained."""
+
     notice_dismissed = Signal()
     """The person has read that the starter model is small."""
 
@@ -97,24 +66,45 @@ class ConversationPane(QWidget):
         super().__init__(parent)
         self._link = link
         self._job: Job | None = None
-        self._turns: list[Turn] = []
+        self._turns: list[TurnView] = []
+        self._unmade: list[Turn] = []
+        """The oldest turns of a conversation that was opened; they get a widget when they are asked for."""
+        self._conversation: Conversation | None = None
+        self._opening: Job | None = None
+        self._proposal: WholeProposal | None = None
         self._first_shown = 0
         self._scope: tuple[list[str], str | None] = ([], None)
         self._wants_starter_notice = starter_notice
         self._follow = True
         self._build()
         self._connect()
+        self._set_conversation(None)
 
     # ------------------------------------------------------------ parts
 
     def _build(self) -> None:
-        heading = QLabel(self.tr("Conversation"), self)
-        style.set_role(heading, "heading")
+        self._heading = ElidedLabel(self)
+        style.set_role(self._heading, "heading")
+        self.history_button = QToolButton(self)
+        self.history_button.setText(self.tr("History"))
+        self.history_button.setIcon(style.icon("history"))
+        self.history_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.history_button.setToolTip(self.tr("Earlier conversations (Ctrl+H)"))
+        self.history_button.setCheckable(True)
+        style.set_role(self.history_button, "quiet")
+        self.more_button = QToolButton(self)
+        self.more_button.setIcon(style.icon("more"))
+        self.more_button.setIconSize(QSize(20, 20))
+        self.more_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.more_button.setToolTip(self.tr("Export, rename, delete, and more"))
+        self.more_button.setAccessibleName(self.tr("What can be done with this conversation"))
+        style.set_role(self.more_button, "quiet")
         self._new = QToolButton(self)
-        self._new.setText(self.tr("New conversation"))
+        self._new.setText(self.tr("New"))
+        self._new.setAccessibleName(self.tr("New conversation"))
         self._new.setIcon(style.icon("add"))
         self._new.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self._new.setToolTip(self.tr("Clear the conversation and begin a new one (Ctrl+N)"))
+        self._new.setToolTip(self.tr("Begin a new conversation; this one is kept (Ctrl+N)"))
         style.set_role(self._new, "quiet")
         self._settings = QToolButton(self)
         self._settings.setIcon(style.icon("settings"))
@@ -124,10 +114,11 @@ class ConversationPane(QWidget):
         style.set_role(self._settings, "quiet")
         top = QHBoxLayout()
         top.setContentsMargins(2 * style.SPACE, style.SPACE, style.SPACE, 0)
-        heading.setMinimumHeight(style.HEADER)
-        top.addWidget(heading, 1)
-        top.addWidget(self._new)
-        top.addWidget(self._settings)
+        self._heading.setMinimumHeight(style.HEADER)
+        top.addWidget(self._heading, 1)
+        for button in (self.history_button, self._new, self.more_button, self._settings):
+            button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            top.addWidget(button)
         self.welcome = Welcome(self)
         self._scroll = self._make_scroll()
         self._stack = QStackedWidget(self)
@@ -168,6 +159,7 @@ class ConversationPane(QWidget):
 
     def _connect(self) -> None:
         self._new.clicked.connect(self.clear)
+        self.history_button.clicked.connect(self.history_requested)
         self._settings.clicked.connect(lambda: self.settings_requested.emit("models"))
         self.welcome.add_requested.connect(self.add_requested)
         self.welcome.sample_requested.connect(self.sample_requested)
@@ -193,13 +185,32 @@ class ConversationPane(QWidget):
     # ------------------------------------------------------------ for the window
 
     @property
-    def turns(self) -> list[Turn]:
+    def turns(self) -> list[TurnView]:
         """Question and answer, oldest first."""
         return list(self._turns)
 
     @property
     def is_answering(self) -> bool:
         return self._job is not None
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """What the turns are kept as; null before the first answer."""
+        return self._conversation
+
+    @property
+    def number(self) -> int:
+        """The conversation to go on with; 0 begins one."""
+        return self._conversation.id if self._conversation is not None else 0
+
+    @property
+    def title(self) -> str:
+        return self._heading.text()
+
+    @property
+    def proposal(self) -> WholeProposal | None:
+        """The question whether documents are to be read as a whole, while it is not answered."""
+        return self._proposal
 
     @property
     def scroll_area(self) -> QScrollArea:
@@ -218,20 +229,36 @@ class ConversationPane(QWidget):
         self._scope = (list(paths), collection)
         self.composer.set_scope(len(paths), collection)
 
+    def show_settings(self, *, exact: bool, server: str) -> None:
+        """Show how answers are made; ``server`` is the address of the server that writes them, "" for none."""
+        self.composer.set_exact(exact)
+        self.composer.set_server(server)
+        self.welcome.set_private(not server)
+        if server:
+            self._starter.hide()
+
     def ask(self, question: str) -> None:
         """Ask ``question`` of the documents in scope; ignored while another answer is written."""
         if self._job is not None or not question.strip():
             return
-        turn = Turn(question, *self._scope, self)
-        turn.answer.citation_activated.connect(self.citation_activated)
-        turn.answer.add_requested.connect(self.add_requested)
-        turn.answer.ask_again_requested.connect(lambda: self._send(turn))
-        self._turns.append(turn)
-        self._column.insertWidget(self._column.count() - 1, turn)
-        self._show_turns(from_turn=max(self._first_shown, len(self._turns) - TURNS_SHOWN))
+        self._drop_proposal()
+        turn = TurnView(question, *self._scope, self)
+        self._append(turn)
+        self._send(turn, question)
+
+    def propose_whole(self, paths: Sequence[str]) -> None:
+        """Offer to summarise one document, or to compare two; the estimate comes first."""
+        if self._job is not None:
+            self.trouble.emit(self.tr("An answer is being written. Stop it, or wait until it is done."))
+            return
+        self._drop_proposal()
+        proposal = self._proposal = WholeProposal(self._link, paths, self)
+        proposal.started.connect(lambda: self._start_whole(proposal))
+        proposal.left.connect(self._drop_proposal)
+        self._column.insertWidget(self._column.count() - 1, proposal)
         self._stack.setCurrentWidget(self._scroll)
         self._follow = True
-        self._send(turn)
+        proposal.start_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def stop(self) -> None:
         """Stop the answer that is being written; what stands is kept."""
@@ -239,17 +266,51 @@ class ConversationPane(QWidget):
             self._job.cancel()
 
     def clear(self) -> None:
-        """Begin a new conversation."""
+        """Begin a new conversation; the one before is kept."""
+        self._empty()
+        self._stack.setCurrentWidget(self.welcome)
+        self.composer.field.setFocus()
+
+    def open_conversation(self, number: int) -> None:
+        """Show a conversation as it was kept, and go on with it."""
+        job = self._opening = self._link.request(messages.OpenConversation(conversation=number))
+        job.finished.connect(lambda event: self._on_opened(job, event))
+        job.failed.connect(lambda failure: self._on_not_opened(job, failure))
+
+    def take_conversations(self, conversations: Sequence[Conversation]) -> None:
+        """The list of conversations changed: this one may have another title, or be gone."""
+        if self._conversation is None:
+            return
+        for conversation in conversations:
+            if conversation.id == self._conversation.id:
+                self._set_conversation(conversation)
+                return
+
+    def forget_conversation(self, number: int) -> None:
+        """A conversation was deleted; if it is this one, begin a new one."""
+        if self._conversation is not None and self._conversation.id == number:
+            self.clear()
+
+    def inspect_last_answer(self) -> None:
+        """Explain the newest answer that is kept."""
+        for turn in reversed(self._turns):
+            if turn.record is not None:
+                self.inspect_requested.emit(turn.record)
+                return
+
+    def _empty(self) -> None:
         self.stop()
+        self._opening = None
         self._forget_job()
+        self._drop_proposal()
         for turn in self._turns:
             self._column.removeWidget(turn)
             turn.hide()
             turn.deleteLater()
         self._turns.clear()
+        self._unmade.clear()
+        self._set_conversation(None)
         self._show_turns(from_turn=0)
-        self._stack.setCurrentWidget(self.welcome)
-        self.composer.field.setFocus()
 
     def copy_last_answer(self) -> None:
         """Copy the newest complete answer with its sources."""
@@ -260,31 +321,143 @@ class ConversationPane(QWidget):
 
     # ------------------------------------------------------------ a question under way
 
-    def _send(self, turn: Turn) -> None:
+    def _append(self, turn: TurnView, at: int | None = None) -> None:
+        """Put ``turn`` at the end, or before the turn that is number ``at`` now."""
+        turn.answer.citation_activated.connect(self.citation_activated)
+        turn.answer.add_requested.connect(self.add_requested)
+        turn.answer.ask_again_requested.connect(lambda: self._ask_again(turn))
+        turn.answer.inspect_requested.connect(lambda: self.inspect_requested.emit(turn.record))
+        turn.edited.connect(lambda question: self._send(turn, question))
+        turn.search_edited.connect(lambda searched: self._send(turn, turn.question, searched))
+        turn.version_requested.connect(lambda version: self._open_version(turn, version))
+        number = len(self._turns) if at is None else at
+        self._turns.insert(number, turn)
+        self._column.insertWidget(number + 1, turn)  # below the button for earlier questions
+        if at is None:
+            self._show_turns(from_turn=max(self._first_shown, len(self._turns) - TURNS_SHOWN))
+            self._stack.setCurrentWidget(self._scroll)
+            self._follow = True
+
+    def _ask_again(self, turn: TurnView) -> None:
+        if turn.kind == "question":
+            self._send(turn, turn.question)
+        elif turn.paths:
+            self._read_whole(turn)
+
+    def _start_whole(self, proposal: WholeProposal) -> None:
+        self._drop_proposal()
+        turn = TurnView(proposal.title, proposal.paths, None, self, kind=proposal.kind)
+        self._append(turn)
+        self._read_whole(turn)
+
+    def _read_whole(self, turn: TurnView) -> None:
+        request = messages.ReadWhole(paths=turn.paths or [], conversation=self.number, turn=_id(turn))
+        self._begin(turn, request, turn.question)
+
+    def _send(self, turn: TurnView, question: str, searched: str | None = None) -> None:
+        request = messages.Ask(
+            question=question,
+            paths=turn.paths,
+            collection=turn.collection,
+            conversation=self.number,
+            turn=_id(turn),
+            searched=searched,
+            exact=self.composer.is_exact,
+        )
+        self._begin(turn, request, question, searched)
+
+    def _begin(self, turn: TurnView, request: messages.Message, question: str, searched: str | None = None) -> None:
         if self._job is not None:
             return
-        turn.answer.begin(waiting_for_engine=not self._link.is_ready)
-        job = self._link.request(messages.Ask(question=turn.question, paths=turn.paths, collection=turn.collection))
+        turn.begin(question, searched, waiting_for_engine=not self._link.is_ready)
+        job = self._link.request(request)
         self._job = job
-        self.composer.set_answering(True)
-        self._stop_shortcut.setEnabled(True)
-        job.progressed.connect(turn.answer.show_progress)
+        self._set_busy(True)
+        job.progressed.connect(turn.show_progress)
         job.finished.connect(lambda event: self._on_end(turn, event))
         job.failed.connect(lambda failure: self._on_end(turn, failure))
 
-    def _on_end(self, turn: Turn, outcome: messages.Answered | Failure) -> None:
-        if turn not in self._turns:
-            return  # cleared meanwhile
+    def _on_end(self, turn: TurnView, outcome: messages.Answered | Failure) -> None:
+        conversation = outcome.conversation if isinstance(outcome, messages.Answered) else None
+        if conversation is not None:
+            self.conversation_changed.emit(conversation)
+        if turn not in self._turns:  # cleared meanwhile
+            if conversation is not None and conversation.id == self.number:
+                self.open_conversation(conversation.id)  # and opened again before this was kept in it
+            return
         self._forget_job()
         if isinstance(outcome, Failure):
             turn.answer.fail(outcome)
-        else:
-            turn.answer.finish(outcome)
+            if turn.record is not None:  # one version more was tried; the others can be gone back to
+                turn.answer.show_versions(turn.record.versions + 1, turn.record.versions + 1)
+            return
+        if conversation is not None:
+            self._set_conversation(conversation)
+        turn.show_answered(outcome)
+
+    def _open_version(self, turn: TurnView, version: int) -> None:
+        if turn.record is None or self._job is not None:
+            return
+        job = self._link.request(messages.OpenTurn(turn=turn.record.id, version=version))
+        job.finished.connect(lambda event: self._on_version(turn, event))
+        job.failed.connect(self._tell_failure)
+
+    def _on_version(self, turn: TurnView, event: messages.TurnOpened) -> None:
+        if turn in self._turns and self._job is None:
+            turn.show_record(event.turn)
+
+    # ------------------------------------------------------------ a conversation that was kept
+
+    def _on_opened(self, job: Job, event: messages.ConversationOpened) -> None:
+        if job is not self._opening:
+            return  # another one was asked for meanwhile
+        self._empty()
+        self._set_conversation(event.conversation)
+        self._unmade = event.turns[:-TURNS_SHOWN]
+        for turn in event.turns[-TURNS_SHOWN:]:
+            self._append(self._made(turn))
+        self._show_turns(from_turn=0)
+        self._stack.setCurrentWidget(self._scroll if event.turns else self.welcome)
+
+    def _made(self, turn: Turn) -> TurnView:
+        view = TurnView(turn.question, turn.paths or (), turn.collection, self, kind=turn.kind)
+        view.show_record(turn)
+        return view
+
+    def _on_not_opened(self, job: Job, failure: Failure) -> None:
+        if job is self._opening:
+            self._opening = None
+            self._tell_failure(failure)
+
+    def _tell_failure(self, failure: Failure) -> None:
+        if failure.code != Code.ENGINE_DIED:  # the window says that once, for all jobs
+            self.trouble.emit(phrases.failure_sentence(failure))
+
+    def _set_conversation(self, conversation: Conversation | None) -> None:
+        self._conversation = conversation
+        self.conversation_shown.emit(conversation)
+        self._heading.say(conversation.title if conversation else self.tr("New conversation"))
+
+    def _drop_proposal(self) -> None:
+        if self._proposal is None:
+            return
+        proposal, self._proposal = self._proposal, None
+        self._column.removeWidget(proposal)
+        proposal.hide()
+        proposal.deleteLater()
+        if not self._turns:
+            self._stack.setCurrentWidget(self.welcome)
+        self.composer.field.setFocus()
 
     def _forget_job(self) -> None:
         self._job = None
-        self.composer.set_answering(False)
-        self._stop_shortcut.setEnabled(False)
+        self._set_busy(False)
+
+    def _set_busy(self, on: bool) -> None:
+        self.composer.set_answering(on)
+        self._stop_shortcut.setEnabled(on)
+        for turn in self._turns:
+            turn.set_busy(on)
 
     def _on_ready(self) -> None:
         for turn in self._turns[-1:]:
@@ -293,7 +466,7 @@ class ConversationPane(QWidget):
     # ------------------------------------------------------------ the starter model
 
     def _on_starter(self, in_use: bool) -> None:
-        if in_use and self._wants_starter_notice:
+        if in_use and self._wants_starter_notice and not self.composer.server_mark.text:
             self._starter.say(
                 self.tr(
                     "The starter model is small and often wrong. A bigger one, chosen in the settings, does better."
@@ -313,10 +486,14 @@ class ConversationPane(QWidget):
         for number, turn in enumerate(self._turns):
             turn.setVisible(number >= from_turn)
         self._first_shown = from_turn
-        self._earlier.setVisible(from_turn > 0)
+        self._earlier.setVisible(from_turn > 0 or bool(self._unmade))
 
     def _show_earlier(self) -> None:
         self._follow = False
+        if self._first_shown == 0:
+            fresh, self._unmade = self._unmade[-TURNS_SHOWN:], self._unmade[:-TURNS_SHOWN]
+            for number, turn in enumerate(fresh):
+                self._append(self._made(turn), at=number)
         self._show_turns(from_turn=max(self._first_shown - TURNS_SHOWN, 0))
 
     def _on_range(self, _low: int, high: int) -> None:
@@ -332,6 +509,10 @@ class ConversationPane(QWidget):
             bar = self._scroll.verticalScrollBar()
             bar.setValue(bar.maximum())
         return super().eventFilter(watched, event)
+
+
+def _id(turn: TurnView) -> int | None:
+    return turn.record.id if turn.record is not None else None
 
 
 def _column(content: QVBoxLayout) -> QHBoxLayout:

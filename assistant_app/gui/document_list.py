@@ -25,6 +25,9 @@ class DocumentList(QListView):
     retry_requested = Signal(list)
     remove_requested = Signal(list)
     undo_requested = Signal()
+    whole_requested = Signal(list)
+    """Carries one document to summarise, or two to compare."""
+
     new_collection_requested = Signal(list)
     """Carries the paths that are to be put into it."""
 
@@ -122,6 +125,7 @@ class DocumentList(QListView):
         if row.can_be_asked:
             ticked = self._documents.is_ticked(row.path)
             menu.addAction(self.tr("Un&tick") if ticked else self.tr("&Tick, to ask only this"), self.toggle_ticks)
+        self._add_whole(menu)
         self._add_collections(menu)
         idle = self._idle_paths()
         again = menu.addAction(self.tr("&Read again"), lambda: self.retry_requested.emit(idle))
@@ -132,6 +136,18 @@ class DocumentList(QListView):
         for action in (again, removal):
             action.setEnabled(bool(idle))
         return menu
+
+    def askable_paths(self) -> list[str]:
+        """The selected documents that can be asked."""
+        rows = (self._documents.row(path) for path in self.selected_paths())
+        return [row.path for row in rows if row is not None and row.can_be_asked]
+
+    def _add_whole(self, menu: QMenu) -> None:
+        paths = self.askable_paths()
+        if len(paths) == 1:
+            menu.addAction(style.icon("summary"), self.tr("&Summarise…"), lambda: self.whole_requested.emit(paths))
+        elif len(paths) == 2:
+            menu.addAction(style.icon("summary"), self.tr("Com&pare both…"), lambda: self.whole_requested.emit(paths))
 
     def _add_collections(self, menu: QMenu) -> None:
         paths = self.selected_paths()

@@ -86,7 +86,7 @@ class DocumentModel(QAbstractListModel):
         if role == _CHECK and row.can_be_asked:
             return Qt.CheckState.Checked if row.path in self._ticked else Qt.CheckState.Unchecked
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{row.path}\n{row.sentence}".rstrip()
+            return row.path if row.document is None or row.busy else document_words.whole(row.document)
         if role == Qt.ItemDataRole.AccessibleTextRole:
             ticked = self.tr("ticked") if self.is_ticked(row.path) else ""
             return ", ".join(part for part in (row.name, self.state(row).words, ticked) if part)

@@ -180,3 +180,11 @@ def _short() -> dict[Code, str]:
         Code.DISK_FULL: translate("documents", "The disk is full"),
         Code.CANCELLED: translate("documents", "Stopped"),
     }
+
+
+def whole(document: Document) -> str:
+    """Path, what the file says of itself, and what became of it; a line each. The first line is never the file's own
+    words, so that a tool tip is not taken for rich text."""
+    title = f"“{document.title}”" if document.title else ""
+    lines = (document.path, " · ".join(part for part in (title, document.author) if part), sentence(document))
+    return "\n".join(line for line in lines if line)

@@ -30,12 +30,16 @@ class GeneralPage(SettingsPage):
         self.column.addWidget(self.theme)
         self.add_heading(self.tr("Answers"))
         tokens = self.tr(" tokens")
+        modes = {"written": self.tr("Written by the model"), "exact": self.tr("Exact quotes")}
+        self.mode = SettingRow(link, settings, "answer.mode", choices=modes, parent=body)
+        general = SettingRow(link, settings, "answer.general_knowledge", parent=body)
         passages = SettingRow(link, settings, "answer.passages", parent=body)
         length = SettingRow(link, settings, "answer.max_tokens", suffix=tokens, step=50, parent=body)
         temperature = SettingRow(link, settings, "answer.temperature", step=0.1, parent=body)
-        for row in (passages, length, temperature):
+        answers = (self.mode, general, passages, length, temperature)
+        for row in answers:
             self.column.addWidget(row)
-        self.rows = [self.theme, passages, length, temperature]
+        self.rows = [self.theme, *answers]
         self.folder = QLineEdit(body)
         self.copy = QPushButton(style.icon("copy"), self.tr("&Copy"), body)
         self._build_data()
@@ -57,15 +61,25 @@ class GeneralPage(SettingsPage):
         row.addWidget(self.folder, 1)
         row.addWidget(self.copy)
         self.column.addLayout(row)
+        self.leaves = self.add_text("")
         self.add_text(
             self.tr(
-                "Everything stays on this computer. The library holds the text of your documents; only your own account"
+                "The library holds the text of your documents; only your own account"
                 " may open its folder, but it is not encrypted. Keep it on an encrypted disk (LUKS, FileVault,"
                 " BitLocker) if others can get at this computer."
             )
         )
 
+    def _show_where(self) -> None:
+        """What is said of privacy is true of the settings as they are."""
+        sent = [self._settings.text(key) for key in ("model.server", "library.chroma_server")]
+        servers = ", ".join(address for address in sent if address)
+        words = self.tr("Text of your documents is sent to {servers}, as the settings say.").format(servers=servers)
+        self.leaves.setText(words if servers else self.tr("Everything stays on this computer."))
+        style.set_role(self.leaves, "warning" if servers else "muted")
+
     def refresh(self) -> None:
+        self._show_where()
         for row in self.rows:
             row.show_value()
         self._link.request(messages.Examine()).finished.connect(self._on_examined)

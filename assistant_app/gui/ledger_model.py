@@ -115,8 +115,9 @@ class LedgerModel(QAbstractTableModel):
             colour = self._state(entry.group).role
             return style.colour(colour) if colour in ("danger", "warning") else None
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleDescriptionRole):
-            whole = document_words.sentence(entry.document)
-            return whole if column == Column.REASON else f"{entry.document.path}\n{whole}".rstrip()
+            if column == Column.REASON:
+                return document_words.sentence(entry.document)
+            return document_words.whole(entry.document)
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:

@@ -38,13 +38,22 @@ class LibraryPage(SettingsPage):
         self.add_heading(self.tr("Scans"))
         self.ocr = SettingRow(link, settings, "library.ocr", parent=self.body)
         self.column.addWidget(self.ocr)
+        self.add_heading(self.tr("Finding"))
+        self.embedder = SettingRow(
+            link, settings, "library.embedder", invitation=self.tr("Built-in"), folder=True, parent=self.body
+        )
+        self.reranker = SettingRow(
+            link, settings, "library.reranker", invitation=self.tr("None"), folder=True, parent=self.body
+        )
+        self.column.addWidget(self.embedder)
+        self.column.addWidget(self.reranker)
         self.add_heading(self.tr("Where the vectors are kept"))
         note = self.tr("Takes effect at the next start.")
         self.server = SettingRow(
             link, settings, "library.chroma_server", invitation="http://host:8000", note=note, parent=self.body
         )
         self.column.addWidget(self.server)
-        self.rows = [self.ocr, self.server]
+        self.rows = [self.ocr, self.embedder, self.reranker, self.server]
         self._build_backup()
         self.column.addStretch(1)
         watching.changed.connect(self._show_folders)

@@ -15,6 +15,7 @@ from assistant_app.gui.collection_list import CollectionList
 from assistant_app.gui.document_card import DocumentCard
 from assistant_app.gui.document_list import DocumentList
 from assistant_app.gui.document_model import ROW, DocumentModel
+from assistant_app.gui.embedding_bar import EmbeddingBar
 from assistant_app.gui.engine_link import EngineLink, Failure
 from assistant_app.gui.holdings import Holdings
 from assistant_app.gui.indexing import Indexing
@@ -49,6 +50,9 @@ class LibraryPane(QWidget):
     add_folder_requested = Signal()
     ledger_requested = Signal(str)
     """Carries what the ledger is to be narrowed down to; "" for nothing."""
+
+    whole_requested = Signal(list)
+    """Carries one document to summarise, or two to compare."""
 
     trouble = Signal(str)
     """A sentence for the person about something that no row can show."""
@@ -91,13 +95,14 @@ class LibraryPane(QWidget):
         self._card = DocumentCard(self)
         self._panel = IndexingPanel(self)
         self._undo_bar = Notice(self)
+        self.embedding_bar = EmbeddingBar(self._link, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(style.SPACE, style.SPACE, style.SPACE, style.SPACE)
         layout.setSpacing(style.SPACE)
         layout.addLayout(self._make_top())
         for widget in (self.collection_bar, self._filter, self._hint, self._list):
             layout.addWidget(widget, 1 if widget in (self._list, self._hint) else 0)
-        for below in (self._skipped, self._card, self._undo_bar, self._panel):
+        for below in (self._skipped, self._card, self._undo_bar, self.embedding_bar, self._panel):
             layout.addWidget(below)
         self._show_hint()
 
@@ -133,6 +138,7 @@ class LibraryPane(QWidget):
         self._list.open_requested.connect(self.open_requested)
         self._list.password_requested.connect(self._card.focus_password)
         self._list.retry_requested.connect(self.read_again)
+        self._list.whole_requested.connect(self.whole_requested)
         self._list.remove_requested.connect(self.removal.remove)
         self._list.undo_requested.connect(self.removal.undo)
         self._list.new_collection_requested.connect(self.collection_bar.begin_new)
@@ -193,6 +199,14 @@ class LibraryPane(QWidget):
     @property
     def is_empty(self) -> bool:
         return len(self._model) == 0
+
+    def whole_paths(self, count: int) -> list[str]:
+        """The documents that a summary (``count`` 1) or a comparison (2) is to be of: those that are ticked, else those
+        that are selected; none where their number is another one."""
+        for paths in (self._model.ticked_paths(), self._list.askable_paths()):
+            if len(paths) == count:
+                return paths
+        return []
 
     def refresh(self) -> None:
         """Ask the engine what the library holds."""

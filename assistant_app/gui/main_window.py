@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QMainWindow,
     QMessageBox,
     QSplitter,
+    QStackedWidget,
     QVBoxLayout,
     QWidget,
 )
@@ -26,15 +27,18 @@ from assistant_app.gui import drops, file_kinds, phrases, style
 from assistant_app.gui.backups import Backups
 from assistant_app.gui.conversation_pane import ConversationPane
 from assistant_app.gui.engine_link import EngineLink, Failure
+from assistant_app.gui.exports import Exports
+from assistant_app.gui.history_pane import HistoryPane
 from assistant_app.gui.library_pane import LibraryPane
 from assistant_app.gui.menus import Menus
 from assistant_app.gui.notice import Notice
 from assistant_app.gui.watching import Watching
 from assistant_app.protocol import messages
-from assistant_app.protocol.records import Citation
+from assistant_app.protocol.records import Citation, Conversation, Turn
 from assistant_app.settings import Settings
 
 if TYPE_CHECKING:
+    from assistant_app.gui.inspector_window import InspectorWindow
     from assistant_app.gui.ledger_window import LedgerWindow
     from assistant_app.gui.settings_dialog import SettingsDialog
     from assistant_app.gui.viewer_pane import ViewerPane
@@ -61,6 +65,7 @@ class MainWindow(QMainWindow):
         self._viewer: ViewerPane | None = None
         self._dialog: SettingsDialog | None = None
         self._ledger: LedgerWindow | None = None
+        self._inspector: InspectorWindow | None = None
         self._leaving = False
         self._died_for_good = False
         self._out_of_reach = ""
@@ -80,16 +85,21 @@ class MainWindow(QMainWindow):
     def _build(self) -> None:
         self.library = LibraryPane(self._link, self)
         self.watching = Watching(self._link, self.library.holdings, self._state, self)
+        self.history = HistoryPane(self._link, self)
+        self.exports = Exports(self._link, self._state, self)
+        self.left_pane = QStackedWidget(self)
+        self.left_pane.addWidget(self.library)
+        self.left_pane.addWidget(self.history)
         self.backups = Backups(self._link, self._state, self)
         notice_wanted = bool(self._state.value("notices/starter", True, type=bool))
         self.conversation = ConversationPane(self._link, starter_notice=notice_wanted, parent=self)
-        self.library.setMinimumWidth(208)
+        self.left_pane.setMinimumWidth(208)
         self.conversation.setMinimumWidth(480)
         self.notice = Notice(self)
         self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
         self._splitter.setChildrenCollapsible(False)
         self._splitter.setHandleWidth(1)
-        self._splitter.addWidget(self.library)
+        self._splitter.addWidget(self.left_pane)
         self._splitter.addWidget(self.conversation)
         self._splitter.setStretchFactor(1, 1)
         centre = QWidget(self)
@@ -113,6 +123,7 @@ class MainWindow(QMainWindow):
         self.statusBar().addPermanentWidget(self._engine_state)
         self.statusBar().setSizeGripEnabled(False)
         self.menus = Menus(self)
+        self.conversation.more_button.setMenu(self.menus.conversation_menu)
 
     def _connect(self) -> None:
         library, conversation, menus = self.library, self.conversation, self.menus
@@ -137,14 +148,15 @@ class MainWindow(QMainWindow):
         menus.settings_requested.connect(self.open_settings)
         menus.theme_chosen.connect(self._choose_theme)
         menus.about_requested.connect(self.show_about)
-        menus.library_toggled.connect(library.setVisible)
+        menus.library_toggled.connect(self.left_pane.setVisible)
         menus.viewer_toggled.connect(self._show_viewer)
         menus.next_pane_requested.connect(self.focus_next_pane)
         menus.show_theme(self._settings.text("window.theme"))
-        menus.undo_requested.connect(library.removal.undo)
+        menus.undo_requested.connect(self._undo)
         menus.find_requested.connect(self._find)
         menus.edit_menu.aboutToShow.connect(self._show_whether_find)
         self._connect_library()
+        self._connect_conversations()
         self._link.ready.connect(self._on_ready)
         self._link.died.connect(self._on_died)
         self._link.event_without_job.connect(self._on_event)
@@ -158,6 +170,33 @@ class MainWindow(QMainWindow):
         self.watching.offered.connect(self._offer_watching)
         self.watching.changed.connect(self._on_watched)
         self.watching.failed.connect(lambda failure: self.tell_trouble(phrases.failure_sentence(failure)))
+
+    def _connect_conversations(self) -> None:
+        conversation, history, menus = self.conversation, self.history, self.menus
+        menus.history_requested.connect(self.toggle_history)
+        conversation.history_requested.connect(self.toggle_history)
+        history.closed.connect(lambda: self.show_history(False))
+        history.open_requested.connect(conversation.open_conversation)
+        history.go_on_requested.connect(conversation.composer.field.setFocus)
+        history.deleted.connect(conversation.forget_conversation)
+        history.listed.connect(conversation.take_conversations)
+        history.trouble.connect(self.tell_trouble)
+        history.export_requested.connect(self._export)
+        conversation.conversation_changed.connect(history.take)
+        conversation.conversation_shown.connect(self._on_conversation_shown)
+        conversation.inspect_requested.connect(self.inspect)
+        menus.inspect_requested.connect(conversation.inspect_last_answer)
+        menus.export_requested.connect(lambda kind: self._export(conversation.number, kind))
+        menus.rename_requested.connect(self._rename)
+        menus.delete_requested.connect(lambda: history.delete(conversation.number))
+        menus.summarise_requested.connect(lambda: self._read_whole(1))
+        menus.compare_requested.connect(lambda: self._read_whole(2))
+        menus.diagnostics_requested.connect(self.exports.ask_diagnostics)
+        self.library.whole_requested.connect(conversation.propose_whole)
+        self.exports.told.connect(self._tell)
+        composer = conversation.composer
+        composer.settings_requested.connect(self.open_settings)
+        composer.exact_toggled.connect(self._choose_mode)
 
     @property
     def splitter(self) -> QSplitter:
@@ -214,7 +253,16 @@ class MainWindow(QMainWindow):
         self._show_viewer(True).show_document(path)
 
     def show_citation(self, citation: Citation) -> None:
-        """Show the page of ``citation`` with its quote highlighted."""
+        """Show the page of ``citation`` with its quote highlighted; or say that its document is not there any more."""
+        holdings = self.library.holdings
+        if holdings.listings and citation.path not in holdings.documents:
+            name = Path(citation.path).name
+            words = self.tr(
+                "“{name}” is not in the library any more, so its page cannot be shown. The quote was: “{quote}”"
+            )
+            quote = " ".join(citation.quote.split())
+            self.tell_trouble(words.format(name=name, quote=quote if len(quote) < 200 else quote[:199] + "…"))
+            return
         self._show_viewer(True).show_citation(citation)
 
     def _show_viewer(self, on: bool) -> ViewerPane:
@@ -246,6 +294,77 @@ class MainWindow(QMainWindow):
     def _show_whether_find(self) -> None:
         self.menus.find.setEnabled(self._viewer is not None and self._viewer.is_open)
 
+    # ------------------------------------------------------------ conversations
+
+    def toggle_history(self) -> None:
+        """Show earlier conversations in the place of the library, or the library again."""
+        self.show_history(self.left_pane.currentWidget() is not self.history or self.left_pane.isHidden())
+
+    def show_history(self, on: bool) -> None:
+        """Show earlier conversations in the place of the library."""
+        self.conversation.history_button.setChecked(on)
+        self.left_pane.setCurrentWidget(self.history if on else self.library)
+        if on:
+            self.menus.show_library(True)
+            self.history.refresh()
+            self.history.focus_list()
+        else:
+            self.conversation.composer.field.setFocus()
+
+    @property
+    def inspector(self) -> InspectorWindow | None:
+        """Null before it was opened."""
+        return self._inspector
+
+    def inspect(self, turn: Turn) -> None:
+        """Show why the answer of ``turn`` is as it is."""
+        if self._inspector is None:
+            from assistant_app.gui.inspector_window import InspectorWindow  # the window starts sooner without it
+
+            self._inspector = InspectorWindow(self._link, self._state)
+            self.destroyed.connect(self._inspector.deleteLater)
+            self._inspector.passage_activated.connect(self.show_citation)
+        self._inspector.inspect(turn)
+
+    def _on_conversation_shown(self, conversation: Conversation | None) -> None:
+        self.history.model.set_open(conversation.id if conversation is not None else 0)
+        self.menus.show_conversation(conversation is not None)
+
+    def _export(self, number: int, kind: str) -> None:
+        shown = {each.id: each.title for each in self.history.model.conversations()}
+        open_one = self.conversation.conversation
+        if open_one is not None:
+            shown[open_one.id] = open_one.title
+        if number:
+            self.exports.choose(number, shown.get(number, ""), kind)
+
+    def _rename(self) -> None:
+        number = self.conversation.number
+        if number:
+            self.history.search.clear()
+            self.history.begin_rename_listed(number)
+            self.show_history(True)
+
+    def _read_whole(self, count: int) -> None:
+        paths = self.library.whole_paths(count)
+        if paths:
+            self.conversation.propose_whole(paths)
+        elif count == 1:
+            self.tell_trouble(self.tr("Select the document that is to be summarised in the library first."))
+        else:
+            self.tell_trouble(self.tr("Tick or select the two documents that are to be compared in the library first."))
+
+    def _undo(self) -> None:
+        """Undo what was taken away from the list that is on the screen."""
+        if self.left_pane.currentWidget() is self.history:
+            self.history.undo()
+        else:
+            self.library.removal.undo()
+
+    def _choose_mode(self, exact: bool) -> None:
+        job = self._link.request(messages.ChangeSettings(values={"answer.mode": "exact" if exact else "written"}))
+        job.finished.connect(lambda _event: self._settings.reload())
+
     # ------------------------------------------------------------ the ledger, watched folders, backups
 
     @property
@@ -274,6 +393,8 @@ class MainWindow(QMainWindow):
 
     def _on_restored(self) -> None:
         self.library.begin_anew()
+        self.conversation.clear()
+        self.history.refresh()
         self.watching.refresh()
         self._refresh_pickers()
 
@@ -285,7 +406,7 @@ class MainWindow(QMainWindow):
         return self._dialog
 
     def open_settings(self, page: str = "models") -> None:
-        """Open the settings at ``page``: models, adapters, library or general."""
+        """Open the settings at ``page``: models, server (a part of it), adapters, library or general."""
         if self._dialog is None:
             from assistant_app.gui.settings_dialog import SettingsDialog  # the window starts sooner without it
 
@@ -294,6 +415,7 @@ class MainWindow(QMainWindow):
             self._dialog.restore_requested.connect(self.backups.choose_restore)
             self._dialog.model_changed.connect(self._refresh_pickers)
             self._dialog.adapter_changed.connect(self._refresh_pickers)
+            self._dialog.answers_changed.connect(self._show_answer_settings)
             self._dialog.theme_changed.connect(self._on_theme)
         self._dialog.show_page(page)
         self._dialog.show()
@@ -306,6 +428,12 @@ class MainWindow(QMainWindow):
         composer.adapter_picker.scale = self._settings.number("adapter.scale")
         composer.model_picker.refresh()
         composer.adapter_picker.refresh()
+        self._show_answer_settings()
+
+    def _show_answer_settings(self) -> None:
+        self.conversation.show_settings(
+            exact=self._settings.text("answer.mode") == "exact", server=self._settings.text("model.server")
+        )
 
     def _choose_theme(self, theme: str) -> None:
         self._on_theme(theme)
@@ -325,9 +453,9 @@ class MainWindow(QMainWindow):
         text = self.tr("Docent {version}").format(version=assistant_app.__version__)
         box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("About Docent"), text, parent=self)
         box.setIconPixmap(style.icon("docent").pixmap(QSize(64, 64), self.devicePixelRatioF()))
-        box.setInformativeText(
-            self.tr("Answers from your documents, with the page they come from. Nothing leaves this computer.")
-        )
+        words = self.tr("Answers from your documents, with the page they come from.")
+        private = "" if self._settings.text("model.server") else self.tr("Nothing leaves this computer.")
+        box.setInformativeText(f"{words} {private}".rstrip())
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.open()
 
@@ -357,6 +485,8 @@ class MainWindow(QMainWindow):
             self._died_for_good = False
             self.notice.close_notice()
         self.library.refresh()
+        if self.left_pane.currentWidget() is self.history:
+            self.history.refresh()
         self.watching.refresh()
         self._refresh_pickers()
 
@@ -400,7 +530,7 @@ class MainWindow(QMainWindow):
 
     def focus_next_pane(self, backwards: bool = False) -> None:
         """Move the keyboard to the next pane that is on the screen."""
-        panes: list[QWidget] = [self.library, self.conversation]
+        panes: list[QWidget] = [self.library, self.history, self.conversation]
         if self._viewer is not None:
             panes.append(self._viewer)
         shown = [pane for pane in panes if pane.isVisible()]
@@ -409,8 +539,8 @@ class MainWindow(QMainWindow):
         target = shown[(at + (-1 if backwards else 1)) % len(shown)]
         if target is self.conversation:
             self.conversation.composer.field.setFocus(Qt.FocusReason.TabFocusReason)
-        elif target is self.library:
-            self.library.focus_list()
+        elif isinstance(target, (LibraryPane, HistoryPane)):
+            target.focus_list()
         else:
             target.setFocus(Qt.FocusReason.TabFocusReason)
             if not target.hasFocus():
@@ -442,6 +572,8 @@ class MainWindow(QMainWindow):
             self._state.setValue("window/viewer", self._viewer.width())
         if self._ledger is not None:
             self._ledger.close()
+        if self._inspector is not None:
+            self._inspector.close()
         removal = None if self._leaving else self.library.removal.job
         self._leaving = True
         if removal is None:

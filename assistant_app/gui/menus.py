@@ -8,6 +8,8 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QApplication, QLineEdit, QMainWindow, QMenu, QPlainTextEdit, QTextEdit, QWidget
 
+from assistant_app.gui import style
+
 _EDITS = ("undo", "redo", "cut", "copy", "paste", "selectAll")
 
 
@@ -34,6 +36,16 @@ class Menus(QObject):
 
     find_requested = Signal()
     ledger_requested = Signal(str)
+    history_requested = Signal()
+    inspect_requested = Signal()
+    rename_requested = Signal()
+    delete_requested = Signal()
+    export_requested = Signal(str)
+    """Carries markdown, pdf or json."""
+
+    summarise_requested = Signal()
+    compare_requested = Signal()
+    diagnostics_requested = Signal()
     sample_requested = Signal()
     about_requested = Signal()
 
@@ -43,6 +55,8 @@ class Menus(QObject):
         self._fill_file(window.menuBar().addMenu(self.tr("&File")))
         self.edit_menu = window.menuBar().addMenu(self.tr("&Edit"))
         self._fill_edit(self.edit_menu)
+        self.conversation_menu = window.menuBar().addMenu(self.tr("&Conversation"))
+        self._fill_conversation(self.conversation_menu)
         self._fill_view(window.menuBar().addMenu(self.tr("&View")))
         self._fill_help(window.menuBar().addMenu(self.tr("&Help")))
 
@@ -50,6 +64,10 @@ class Menus(QObject):
         """Mark ``theme`` in the menu."""
         for action in self._themes.actions():
             action.setChecked(action.data() == theme)
+
+    def show_library(self, on: bool) -> None:
+        """Show the left pane, and mark that it is shown."""
+        self._library.setChecked(on)
 
     def show_viewer(self, on: bool) -> None:
         """Mark whether the viewer is on the screen."""
@@ -65,8 +83,6 @@ class Menus(QObject):
     def _fill_file(self, menu: QMenu) -> None:
         self._add(menu, self.tr("&Add files…"), "Ctrl+O", self.add_files_requested.emit)
         self._add(menu, self.tr("Add f&older…"), "Ctrl+Shift+O", self.add_folder_requested.emit)
-        menu.addSeparator()
-        self._add(menu, self.tr("&New conversation"), "Ctrl+N", self.new_conversation_requested.emit)
         menu.addSeparator()
         self._add(menu, self.tr("&Back up the library…"), "", lambda: self.backup_requested.emit(False))
         self._add(menu, self.tr("Back up with the &documents…"), "", lambda: self.backup_requested.emit(True))
@@ -90,13 +106,34 @@ class Menus(QObject):
         menu.addSeparator()
         # The viewer has this shortcut itself, because it is there only after something was opened.
         self.find = self._add(menu, self.tr("&Find in the document…") + "\tCtrl+F", "", self.find_requested.emit)
-        self._add(menu, self.tr("Copy the last ans&wer"), "Ctrl+Shift+C", self.copy_answer_requested.emit)
-        menu.addSeparator()
         chosen = self._add(menu, self.tr("&Settings…"), "Ctrl+,", lambda: self.settings_requested.emit("models"))
         chosen.setMenuRole(QAction.MenuRole.PreferencesRole)
 
+    def _fill_conversation(self, menu: QMenu) -> None:
+        self._add(menu, self.tr("&New conversation"), "Ctrl+N", self.new_conversation_requested.emit)
+        self._add(menu, self.tr("&History"), "Ctrl+H", self.history_requested.emit)
+        menu.addSeparator()
+        self.summarise = self._add(menu, self.tr("&Summarise a document…"), "", self.summarise_requested.emit)
+        self.compare = self._add(menu, self.tr("C&ompare two documents…"), "", self.compare_requested.emit)
+        menu.addSeparator()
+        self._add(menu, self.tr("&Why this answer?"), "Ctrl+I", self.inspect_requested.emit)
+        self._add(menu, self.tr("&Copy the last answer"), "Ctrl+Shift+C", self.copy_answer_requested.emit)
+        menu.addSeparator()
+        export = menu.addMenu(style.icon("export"), self.tr("&Export"))
+        for text, kind in ((self.tr("&Markdown…"), "markdown"), (self.tr("&PDF…"), "pdf"), (self.tr("&JSON…"), "json")):
+            export.addAction(text).triggered.connect(lambda _checked, kind=kind: self.export_requested.emit(kind))
+        rename = self._add(menu, self.tr("&Rename…"), "", self.rename_requested.emit)
+        delete = self._add(menu, self.tr("&Delete"), "", self.delete_requested.emit)
+        self._kept = (export.menuAction(), rename, delete)
+        self.show_conversation(False)
+
+    def show_conversation(self, kept: bool) -> None:
+        """Whether there is a conversation that was kept: only that can be exported, renamed and deleted."""
+        for action in self._kept:
+            action.setEnabled(kept)
+
     def _fill_view(self, menu: QMenu) -> None:
-        library = menu.addAction(self.tr("&Library"))
+        library = self._library = menu.addAction(self.tr("&Library"))
         library.setShortcut(QKeySequence("F9"))
         library.setCheckable(True)
         library.setChecked(True)
@@ -125,6 +162,7 @@ class Menus(QObject):
 
     def _fill_help(self, menu: QMenu) -> None:
         self._add(menu, self.tr("&Sample document"), "F1", self.sample_requested.emit)
+        self._add(menu, self.tr("Save &diagnostics…"), "", self.diagnostics_requested.emit)
         about = self._add(menu, self.tr("&About Docent"), "", self.about_requested.emit)
         about.setMenuRole(QAction.MenuRole.AboutRole)
 

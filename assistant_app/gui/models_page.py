@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QStandardItemModel
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from assistant_app.gui import phrases, style
 from assistant_app.gui.drops import let_drops_through, local_paths
 from assistant_app.gui.engine_link import EngineLink, Failure, Job
+from assistant_app.gui.server_settings import ServerSettings
 from assistant_app.gui.setting_row import LABEL_WIDTH, SettingRow
 from assistant_app.gui.settings_page import FactCard, FileList, Sentence, SettingsPage, bytes_text, number_text
 from assistant_app.protocol import messages
@@ -68,6 +69,9 @@ class ModelsPage(SettingsPage):
         self.column.addWidget(self.card)
         self.card.hide()
         self._build_running()
+        self.server_heading = self.add_heading(self.tr("A server that answers instead"))
+        self.server = ServerSettings(self._link, self._settings, self.body)
+        self.column.addWidget(self.server)
         self.column.addStretch(1)
         let_drops_through(self.body)
 
@@ -111,12 +115,22 @@ class ModelsPage(SettingsPage):
     def refresh(self) -> None:
         for row in self.rows:
             row.show_value()
+        self.server.refresh()
         self._list()
         self._link.request(messages.Examine()).finished.connect(self._on_examined)
 
     def flush(self) -> None:
         for row in self.rows:
             row.flush()
+        self.server.flush()
+
+    def show_server(self) -> None:
+        """Scroll to the server's settings."""
+        QTimer.singleShot(0, self, self._scroll_to_server)  # after the page is laid out
+
+    def _scroll_to_server(self) -> None:
+        self.verticalScrollBar().setValue(self.server_heading.y() - style.SPACE)
+        self.server.address.editor.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _list(self) -> None:
         job = self._link.request(messages.ListModels())

@@ -38,3 +38,17 @@ def is_slides(path: str) -> bool:
 def failure_sentence(failure: Failure) -> str:
     """The sentence for a job that ended without a result."""
     return reason_sentence(failure.code, failure.details)
+
+
+def duration_words(seconds: float) -> str:
+    """A time that is only roughly known, for people: a few seconds, about 40 seconds, about 3 minutes."""
+    if seconds < 8:
+        return QCoreApplication.translate("times", "a few seconds")
+    if seconds < 55:
+        return QCoreApplication.translate("times", "about {count} seconds").format(count=round(seconds / 10) * 10)
+    minutes = max(round(seconds / 60), 1)
+    if minutes == 1:
+        return QCoreApplication.translate("times", "about 1 minute")
+    if minutes < 90:
+        return QCoreApplication.translate("times", "about {count} minutes").format(count=minutes)
+    return QCoreApplication.translate("times", "about {count} hours").format(count=round(minutes / 60))

@@ -15,6 +15,7 @@ from assistant_app.protocol import messages
 from assistant_app.protocol.records import Adapter, Model
 
 _NAME_WIDTH = 180
+_LEAST_NAME_WIDTH = 72
 
 
 class Picker(QPushButton):
@@ -30,6 +31,8 @@ class Picker(QPushButton):
         super().__init__(parent)
         self._link = link
         self._kind = name
+        self._name = name
+        self._room = _NAME_WIDTH
         self._menu = QMenu(self)
         self._menu.setToolTipsVisible(True)
         self._group = QActionGroup(self._menu)
@@ -39,8 +42,16 @@ class Picker(QPushButton):
         style.set_role(self, "quiet")
         self._show_name(name)
 
+    def set_room(self, width: int) -> None:
+        """The name may be so many pixels wide."""
+        room = max(min(width, _NAME_WIDTH), _LEAST_NAME_WIDTH)
+        if room != self._room:
+            self._room = room
+            self._show_name(self._name)
+
     def _show_name(self, name: str) -> None:
-        short = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, _NAME_WIDTH)
+        self._name = name
+        short = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, self._room)
         self.setText(short.replace("&", "&&") + "  ▾")
         spoken = name if name == self._kind else f"{self._kind}: {name}"
         self.setAccessibleName(spoken)

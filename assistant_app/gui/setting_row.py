@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
+    QFileDialog,
     QGridLayout,
     QLabel,
     QLineEdit,
@@ -49,6 +51,7 @@ class SettingRow(QWidget):
         step: float = 1,
         invitation: str = "",
         note: str = "",
+        folder: bool = False,
         parent: QWidget | None = None,
     ) -> None:
         """Args:
@@ -58,6 +61,7 @@ class SettingRow(QWidget):
         suffix: the number's unit.
         invitation: what an empty field of text shows.
         note: a sentence after the setting's own.
+        folder: the text is the path of a folder, which can be chosen in a dialog.
         """
         super().__init__(parent)
         self._link = link
@@ -69,6 +73,10 @@ class SettingRow(QWidget):
         self.editor = self._make_editor(choices or {}, special, suffix, step)
         if isinstance(self.editor, QLineEdit):
             self.editor.setPlaceholderText(invitation)
+        self.choose: QToolButton | None = None
+        if folder:
+            self.choose = QToolButton(self)
+            self.choose.clicked.connect(self._choose_folder)
         self.reset = QToolButton(self)
         said = QCoreApplication.translate("settings", self._declared.help)
         self._help = QLabel(f"{said} {note}".rstrip(), self)
@@ -154,7 +162,13 @@ class SettingRow(QWidget):
         else:
             layout.addWidget(label, 0, 0)
             layout.addWidget(self.editor, 0, 1, 1, 3 if wide else 1)
-        layout.addWidget(self.reset, 0, 4 if wide else 2)
+        if self.choose is not None:
+            chosen = self.tr("Choose the folder for {name}").format(name=self._name)
+            self.choose.setIcon(style.icon("folder"))
+            self.choose.setToolTip(chosen)
+            self.choose.setAccessibleName(chosen)
+            layout.addWidget(self.choose, 0, 4)
+        layout.addWidget(self.reset, 0, 5 if wide else 2)
         first = 0 if isinstance(self.editor, QCheckBox) else 1
         layout.addWidget(self._help, 1, first, 1, 4 - first)
         layout.addWidget(self._failure, 2, first, 1, 4 - first)
@@ -195,6 +209,14 @@ class SettingRow(QWidget):
         self.editor.blockSignals(False)
         self._timer.stop()
         self.reset.setEnabled(value != self._declared.default)
+
+    def _choose_folder(self) -> None:
+        dialog = QFileDialog(self, self._name, str(self.value()) or str(Path.home()))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(self._save)
+        dialog.open()
 
     def _reset(self) -> None:
         self._save(self._declared.default)

@@ -36,6 +36,9 @@ class SettingsDialog(QDialog):
     model_changed = Signal()
     adapter_changed = Signal()
     theme_changed = Signal(str)
+    answers_changed = Signal()
+    """How answers are made: by whom, written or exact."""
+
     backup_requested = Signal(bool)
     restore_requested = Signal()
 
@@ -61,6 +64,8 @@ class SettingsDialog(QDialog):
         self.models.model_changed.connect(self.model_changed)
         self.adapters.adapter_changed.connect(self.adapter_changed)
         self.general.theme_changed.connect(self.theme_changed)
+        self.general.mode.saved.connect(lambda _key, _value: self.answers_changed.emit())
+        self.models.server.changed.connect(self.answers_changed)
         self.library.backup_requested.connect(self.backup_requested)
         self.library.restore_requested.connect(self.restore_requested)
         self.navigation.currentRowChanged.connect(self._on_row)
@@ -100,11 +105,16 @@ class SettingsDialog(QDialog):
             button.setAutoDefault(False)
 
     def show_page(self, name: str) -> None:
-        """Turn to the page ``name``: models, adapters, library or general; it shows what is true now.
+        """Turn to the page ``name``: models, server (a part of it), adapters, library or general; it shows what is true
+        now.
 
         Raises:
             KeyError: there is no such page.
         """
+        if name == "server":
+            self.show_page("models")
+            self.models.show_server()
+            return
         row = list(self._pages).index(name) if name in self._pages else -1
         if row < 0:
             raise KeyError(name)

@@ -102,7 +102,7 @@ class Sources(QWidget):
         layout.setContentsMargins(12, style.SPACE, 12, style.SPACE)
         layout.setSpacing(style.SPACE // 2)
         heading = QLabel(self.tr("No quote supports:"), frame)
-        heading.setStyleSheet(f"color: {style.colour('warning').name()};")
+        style.set_role(heading, "warning")
         layout.addWidget(heading)
         for sentence in sentences:
             label = QLabel(f"“{sentence}”", frame)

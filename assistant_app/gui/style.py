@@ -96,7 +96,12 @@ def _dress(app: QApplication) -> None:
     app.setProperty("dark", dark)
     values = _DARK if dark else _LIGHT
     app.setPalette(_palette(values))
-    app.setStyleSheet(_template().substitute(values, heading_size=_scaled(app, 1.2), title_size=_scaled(app, 1.7)))
+    tick = paths.resources() / "styles" / ("tick-dark.svg" if dark else "tick-light.svg")
+    app.setStyleSheet(
+        _template().substitute(
+            values, heading_size=_scaled(app, 1.2), title_size=_scaled(app, 1.7), tick=tick.as_posix()
+        )
+    )
 
 
 def _scaled(app: QApplication, factor: float) -> str:

@@ -29,6 +29,8 @@ class Welcome(QWidget):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             label.setWordWrap(True)
         self._words.setFixedWidth(_WORDS_WIDTH)
+        self._is_private = True
+        self._shown = (0, False)
         self._add = QPushButton(style.icon("add", "on_accent"), self.tr("A&dd documents…"), self)
         style.set_role(self._add, "primary")
         self._add.clicked.connect(self.add_requested)
@@ -51,8 +53,15 @@ class Welcome(QWidget):
         layout.addStretch(3)
         self.set_documents(0, reading=False)
 
+    def set_private(self, on: bool) -> None:
+        """Whether it is true that nothing leaves this computer."""
+        self._is_private = on
+        count, reading = self._shown
+        self.set_documents(count, reading=reading)
+
     def set_documents(self, count: int, *, reading: bool) -> None:
         """``count`` documents can be asked; ``reading`` tells whether more are on their way."""
+        self._shown = (count, reading)
         empty = count == 0 and not reading
         self._add.setVisible(empty)
         self._sample.setVisible(empty)
@@ -61,13 +70,12 @@ class Welcome(QWidget):
             self._words.setText(self.tr("You can ask as soon as the first one is ready."))
         elif empty:
             self._title.setText(self.tr("Drop documents here"))
-            self._words.setText(
-                self.tr(
-                    "PDF, Word, PowerPoint, EPUB, web pages, text; files or whole folders, anywhere on this window."
-                    " Then ask in your own words: every answer shows the page it comes from."
-                    " Nothing leaves this computer."
-                )
+            words = self.tr(
+                "PDF, Word, PowerPoint, EPUB, web pages, text; files or whole folders, anywhere on this window."
+                " Then ask in your own words: every answer shows the page it comes from."
             )
+            private = self.tr("Nothing leaves this computer.") if self._is_private else ""
+            self._words.setText(f"{words} {private}".rstrip())
         else:
             one = self.tr("Ask about your document")
             self._title.setText(one if count == 1 else self.tr("Ask about your {count} documents").format(count=count))

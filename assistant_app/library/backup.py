@@ -23,7 +23,7 @@ import numpy as np
 from assistant_app.errors import Code, DocentError, is_disk_full
 from assistant_app.library.catalog import Catalog
 from assistant_app.library.database import SUSPECT
-from assistant_app.library.embedder import DIMENSIONS
+from assistant_app.library.embedder import Embedder
 from assistant_app.library.vectors import Vectors
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def write(
     settings: Path,
     *,
     version: str,
-    embedder: str,
+    embedder: Embedder,
     with_documents: bool,
     progress: Progress,
     cancelled: Cancelled,
@@ -99,7 +99,7 @@ def write(
         known.copy_to(copy)
         with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
             paths = [document.path for document in known.documents()]
-            size = copy.stat().st_size + known.counts()["passages"] * DIMENSIONS * 4
+            size = copy.stat().st_size + known.counts()["passages"] * embedder.dimensions * 4
             size += sum(_size(path) for path in paths) if with_documents else 0
             writer = _Writer(archive, size, progress, cancelled)
             writer.file(CATALOG, copy, zipfile.ZIP_DEFLATED)
@@ -108,7 +108,7 @@ def write(
                 writer.file(SETTINGS, settings, zipfile.ZIP_DEFLATED)
             kept, left_out = writer.documents(paths) if with_documents else ([], [])
             created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            manifest = Manifest(FORMAT, version, created, embedder, count, kept)
+            manifest = Manifest(FORMAT, version, created, embedder.identity, count, kept)
             archive.writestr(MANIFEST, msgspec.json.encode(manifest))
         with part.open("rb+") as stream:
             os.fsync(stream.fileno())
@@ -299,8 +299,8 @@ class Backup:
         if not sound:
             raise self._invalid()
 
-    def vectors(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Passage ids and their vectors (shape ``(n, dimensions)``), in pieces.
+    def vectors(self, dimensions: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Passage ids and their vectors (shape ``(n, dimensions)``), in pieces; for the model they were made with.
 
         Raises:
             DocentError: ``backup_invalid``.
@@ -310,9 +310,9 @@ class Backup:
             if not name.endswith(".ids.npy"):
                 continue
             ids = self._array(name, VECTORS_AT_ONCE * 8)
-            values = self._array(name.replace(".ids.", ".values."), VECTORS_AT_ONCE * DIMENSIONS * 4)
+            values = self._array(name.replace(".ids.", ".values."), VECTORS_AT_ONCE * dimensions * 4)
             good = ids.ndim == 1 and ids.dtype == np.int64 and values.dtype == np.float32
-            if not good or values.shape != (len(ids), DIMENSIONS) or not np.isfinite(values).all():
+            if not good or values.shape != (len(ids), dimensions) or not np.isfinite(values).all():
                 raise self._invalid()
             yield ids, values
 

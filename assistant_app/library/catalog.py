@@ -17,6 +17,8 @@ import msgspec
 from assistant_app.documents.cutting import Piece, searchable
 from assistant_app.errors import Code, DocentError
 from assistant_app.library.database import Database
+from assistant_app.library.keywords import ALONE, indexed
+from assistant_app.library.naming import Entry
 from assistant_app.protocol.records import Document, DocumentStatus, Heading, Kind, Section, Word
 
 FEW_DEAD = 0.1
@@ -131,7 +133,7 @@ class Catalog(Database):
             only, values = "AND d.path IN (SELECT value FROM json_each(?))", [json.dumps(list(paths))]
         rows = self.rows(
             f"""SELECT d.path, d.status, d.reason, d.page_count, d.seconds, d.size, d.details, d.empty_pages,
-                d.failed_pages, d.recognised_pages, d.indexed_at, d.removed_at, c.kind,
+                d.failed_pages, d.recognised_pages, d.indexed_at, d.removed_at, c.kind, c.title, c.author,
                 (SELECT count(*) FROM passages p WHERE p.content_id = d.content_id),
                 (SELECT json_group_array(name) FROM (SELECT n.name FROM collections n
                  JOIN collected k ON k.collection_id = n.id WHERE k.document_id = d.id ORDER BY n.name))
@@ -199,7 +201,10 @@ class Catalog(Database):
             ),
         )
         if content_id is not None:
-            db.execute("UPDATE contents SET complete = 1 WHERE id = ?", (content_id,))
+            db.execute(
+                "UPDATE contents SET complete = 1, title = ?, author = ? WHERE id = ?",
+                (document.title, document.author, content_id),
+            )
 
     def touch(self, path: str, size: int, modified_ns: int) -> None:
         """Remember that the unchanged file at ``path`` has a new time stamp."""
@@ -250,11 +255,17 @@ class Catalog(Database):
     def set_name(self, content_id: int, name: str) -> None:
         """What keyword search takes for the name of the documents with this content."""
         with self.transaction(durable=False) as db:
+            db.execute("UPDATE contents SET name = ? WHERE id = ?", (name, content_id))
             db.execute(
-                """UPDATE passage_words SET document_name = ? WHERE rowid IN
-                   (SELECT id FROM passages WHERE content_id = ?) AND document_name <> ?""",
-                (name, content_id, name),
+                """UPDATE passage_words SET document_name = ?1 WHERE rowid IN
+                   (SELECT id FROM passages WHERE content_id = ?2) AND document_name <> ?1""",
+                (indexed(name), content_id),
             )
+
+    def names(self) -> list[Entry]:
+        """The documents in the library that have a content, each by the name that its path gives it."""
+        rows = self.rows("SELECT content_id, path FROM documents WHERE removed_at IS NULL AND content_id IS NOT NULL")
+        return [Entry(int(str(content_id)), str(path)) for content_id, path in rows]
 
     def kind_of(self, content_id: int) -> str | None:
         """What the file of a content is; null where there is no such content."""
@@ -317,9 +328,11 @@ class Catalog(Database):
         """Store pages of a content that is not complete yet.
 
         Args:
-            name: the document's name as keyword search sees it.
+            name: the document's name as it is embedded, and indexed for keywords.
         """
         with self.transaction(durable=False) as db:
+            db.execute("UPDATE contents SET name = ? WHERE id = ?", (name, content_id))
+            words_of_name = indexed(name)
             for page in pages:
                 db.execute(
                     "INSERT INTO pages VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -342,7 +355,7 @@ class Catalog(Database):
                     text = searchable(page.text[piece.start : piece.start + piece.length])
                     db.execute(
                         "INSERT INTO passage_words (rowid, document_name, heading, text) VALUES (?, ?, ?, ?)",
-                        (number, name, piece.heading, text),
+                        (number, words_of_name, indexed(piece.heading), indexed(text)),
                     )
 
     def held_pages(self, content_id: int) -> dict[bytes, list[Held]]:
@@ -518,13 +531,24 @@ class Catalog(Database):
         )
         return {row[0]: Passage(*row[:-1]) for row in rows}  # type: ignore[arg-type, misc]  # as above
 
+    def passages_of(self, path: str) -> list[Passage]:
+        """All passages of a document in the library, in reading order."""
+        rows = self.rows(
+            """SELECT p.id, d.id FROM documents d JOIN passages p ON p.content_id = d.content_id
+               WHERE d.path = ? AND d.removed_at IS NULL ORDER BY p.page, p.start""",
+            (path,),
+        )
+        ids = [int(str(number)) for number, _ in rows]
+        held = self.passages(ids, [int(str(rows[0][1]))]) if rows else {}
+        return [held[number] for number in ids if number in held]
+
     def embedded(self, ids: Sequence[int]) -> dict[int, tuple[int, str, Piece, str]]:
         """What a vector is made of, by passage id: content, document's name, piece and text; without unknown ids."""
         rows = self.rows(
-            """SELECT p.id, p.content_id, w.document_name, p.start, p.length, p.heading, p.table_header,
+            """SELECT p.id, p.content_id, c.name, p.start, p.length, p.heading, p.table_header,
                substr(g.text, p.start + 1, p.length)
                FROM passages p JOIN pages g ON g.content_id = p.content_id AND g.number = p.page
-               JOIN passage_words w ON w.rowid = p.id WHERE p.id IN (SELECT value FROM json_each(?))""",
+               JOIN contents c ON c.id = p.content_id WHERE p.id IN (SELECT value FROM json_each(?))""",
             (json.dumps(list(ids)),),
         )
         return {
@@ -594,7 +618,7 @@ class Catalog(Database):
         ]
 
     def frequencies(self, words: Sequence[str], most: int) -> list[int]:
-        """In how many passages each of ``words`` stands, stemmed as the index stems; 0 where in none.
+        """In how many passages each of ``words`` (``keywords.words``) stands, stemmed as the index stems; 0 where in none.
 
         Counting ends at ``most``, because a common word in a large library would take long.
         """
@@ -652,13 +676,14 @@ class Catalog(Database):
 
 
 def _phrase(word: str) -> str:
-    """``word`` as a phrase of FTS5's query language."""
-    return '"' + word.replace('"', '""').replace("\0", " ") + '"'
+    """A word of ``keywords.words`` in FTS5's query language."""
+    quoted = '"' + word.removesuffix(ALONE).replace('"', '""').replace("\0", " ") + '"'
+    return f"{quoted} *" if word.endswith(ALONE) else quoted
 
 
 def _document(row: Sequence[object]) -> Document:
-    path, status, reason, pages, seconds, size, details, empty, failed, recognised, indexed, removed, kind, *rest = row
-    passages, collections = rest
+    path, status, reason, pages, seconds, size, details, empty, failed, recognised, indexed, removed, *rest = row
+    kind, title, author, passages, collections = rest
     return msgspec.convert(
         {
             "path": path,
@@ -674,6 +699,8 @@ def _document(row: Sequence[object]) -> Document:
             "indexed_at": indexed,
             "removed_at": removed,
             "kind": kind,
+            "title": title or "",
+            "author": author or "",
             "passages": passages,
             "collections": json.loads(str(collections)),
         },

@@ -11,6 +11,7 @@ from importlib import resources
 from pathlib import Path
 
 from assistant_app.errors import Code, DocentError, is_disk_full
+from assistant_app.library.keywords import indexed
 
 SUSPECT = ".suspect"
 """Ending of the note that stands beside a file in which SQLite met damage, until the file was examined."""
@@ -72,6 +73,7 @@ class Database:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > len(files):
             raise DocentError(Code.LIBRARY_NEWER, path=str(self._path))
+        self._db.create_function("indexed", 1, indexed, deterministic=True)
         for number, name in enumerate(files[version:], start=version + 1):
             script = resources.files("assistant_app.library").joinpath("migrations", name).read_text(encoding="utf-8")
             self._db.executescript(f"BEGIN; {script} PRAGMA user_version = {number}; COMMIT;")

@@ -2,14 +2,18 @@
 
 Importing sentence-transformers takes seconds, so it happens at the first embedding, never at import. Counting tokens
 needs the tokenizer's file only and loads at once.
+
+The embedding model is the built-in one or a folder that the person chose. Such a folder is untrusted: only weights in
+safetensors are read (the older formats can run code while they load), and no code that lies in it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -24,7 +28,6 @@ if TYPE_CHECKING:
 BUILT_IN = "all-MiniLM-L6-v2"
 BUILT_IN_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 """Of model.safetensors, as published by sentence-transformers."""
-DIMENSIONS = 384
 BATCH = 16
 """Passages a batch. Of a single document's passages, larger batches waste more on padding (docs/performance.md)."""
 
@@ -53,30 +56,83 @@ def check_built_in(folder: Path) -> None:
             raise DocentError(Code.EMBEDDER_DAMAGED, path=str(folder))
 
 
-class Embedder:
-    """all-MiniLM-L6-v2: unit vectors of 384 dimensions, so a dot product is the cosine. Safe to use from threads."""
+def check_folder(folder: Path) -> None:
+    """Whether a folder looks like a sentence-transformers model that may be loaded; nothing is loaded.
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """``folder`` holds a sentence-transformers model; the built-in one where it is not given. Loads nothing yet."""
-        self._folder = folder
+    Raises:
+        DocentError: ``embedder_unusable`` (``path``, ``why``: ``folder``, ``modules`` or ``weights``).
+    """
+
+    def refused(why: str) -> DocentError:
+        return DocentError(Code.EMBEDDER_UNUSABLE, path=str(folder), why=why)
+
+    if not folder.is_dir():
+        raise refused("folder")
+    try:
+        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        kinds = [str(module["type"]) for module in modules]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise refused("modules") from error
+    if not kinds or not all(kind.startswith("sentence_transformers.") for kind in kinds):
+        raise refused("modules")  # others would be code of the folder's own
+    if not any(folder.rglob("*.safetensors")):
+        raise refused("weights")
+    if any(not list(found.parent.glob("*.safetensors")) for found in folder.rglob("pytorch_model*.bin")):
+        raise refused("weights")
+
+
+class Embedder:
+    """An embedding model; its vectors have length 1, so a dot product is the cosine. Safe to use from threads."""
+
+    def __init__(self, folder: str = "") -> None:
+        """``folder`` holds a sentence-transformers model; "" is all-MiniLM-L6-v2, built in. Loads nothing yet."""
+        self.folder = folder
         self._lock = threading.Lock()
 
-    @property
+    @cached_property
     def identity(self) -> str:
-        """What the vectors depend on; stored with them, so that vectors of two models are never mixed."""
-        return f"{BUILT_IN}/{BUILT_IN_SHA256[:12]}"
+        """What the vectors depend on; stored with them, so that vectors of two models are never mixed.
+
+        Of a folder, the digest of all its files that a model is loaded from: reading a large model takes a second.
+
+        Raises:
+            DocentError: ``embedder_unusable``.
+        """
+        if not self.folder:
+            return f"{BUILT_IN}/{BUILT_IN_SHA256[:12]}"
+        folder = self._checked_folder
+        digest = hashlib.sha256()
+        try:
+            for path in sorted(folder.rglob("*")):
+                if path.suffix in _MODEL_FILES and path.is_file():
+                    with path.open("rb") as stream:
+                        of_file = hashlib.file_digest(stream, "sha256").digest()
+                    digest.update(path.relative_to(folder).as_posix().encode("utf-8", "replace") + b"\0" + of_file)
+        except OSError as error:
+            raise DocentError(Code.EMBEDDER_UNUSABLE, path=self.folder, why="folder") from error
+        return f"{folder.name}/{digest.hexdigest()[:12]}"
+
+    @cached_property
+    def dimensions(self) -> int:
+        """Of a vector. Loads the model, unless it is the built-in one."""
+        return self._with_model(lambda model: int(model.get_embedding_dimension())) if self.folder else 384
 
     @cached_property
     def _checked_folder(self) -> Path:
-        folder = self._folder or built_in_folder()
-        check_built_in(folder)
+        if self.folder:
+            folder = Path(self.folder)
+            check_folder(folder)
+        else:
+            folder = built_in_folder()
+            check_built_in(folder)
         return folder
 
     @cached_property
     def _tokenizer(self) -> Any:
         from tokenizers import Tokenizer
 
-        tokenizer = Tokenizer.from_file(str(self._checked_folder / "tokenizer.json"))
+        folder = built_in_folder() if self.folder else self._checked_folder
+        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         tokenizer.no_truncation()
         tokenizer.no_padding()
         return tokenizer
@@ -86,23 +142,37 @@ class Embedder:
         import torch
         from sentence_transformers import SentenceTransformer
 
-        return SentenceTransformer(
-            str(self._checked_folder),
-            device="cpu",
-            local_files_only=True,
-            model_kwargs={"dtype": torch.bfloat16 if _fast_bfloat16() else torch.float32},
-        )
+        folder = self._checked_folder
+        try:
+            return SentenceTransformer(
+                str(folder),
+                device="cpu",
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={
+                    "dtype": torch.bfloat16 if _fast_bfloat16() else torch.float32,
+                    "use_safetensors": True,
+                },
+            )
+        except Exception as error:  # whatever its libraries make of a file that is not what it should be
+            if not self.folder:
+                raise
+            said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            raise DocentError(Code.EMBEDDER_UNUSABLE, path=self.folder, why="load", said=said) from error
 
     def load(self) -> None:
-        """Load the model now instead of at the first call. Takes seconds."""
+        """Load the model now instead of at the first call. Takes seconds.
+
+        Raises:
+            DocentError: ``embedder_missing``, ``embedder_damaged`` or ``embedder_unusable``: so all methods.
+        """
         with self._lock:
             _ = self._model
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:
-        """Where each token stands in ``text``: ``(start, end)`` in code points, ascending.
+        """Where each token of the built-in model stands in ``text``: ``(start, end)`` in code points, ascending.
 
-        Raises:
-            DocentError: ``embedder_missing`` or ``embedder_damaged``.
+        Of the built-in one whatever model embeds: so passages are cut alike for all of them.
         """
         with self._lock:
             tokenizer = self._tokenizer
@@ -110,28 +180,70 @@ class Embedder:
         return [(start, end) for start, end in encoding.offsets if end > start]
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Vectors of ``texts``: shape ``(len(texts), 384)``, float32, each of length 1.
+        """Vectors of passages: shape ``(len(texts), dimensions)``, float32, each of length 1.
 
-        Raises:
-            DocentError: ``embedder_missing`` or ``embedder_damaged``.
+        A text that is longer than the model reads is embedded in pieces, whose mean it gets: nothing is cut silently.
         """
-        import numpy as np
+        vectors: NDArray[np.float32] = self._with_model(lambda model: _vectors(model, texts, model.encode_document))
+        return vectors
 
-        def encode() -> Any:
-            return self._model.encode(
-                list(texts),
-                batch_size=BATCH,
-                normalize_embeddings=True,
-                convert_to_numpy=True,
-                show_progress_bar=False,
-            )
+    def embed_question(self, question: str) -> NDArray[np.float32]:
+        """The vector of a question, shape ``(dimensions,)``; some models embed it in another way than passages."""
+        vector: NDArray[np.float32] = self._with_model(lambda model: _vectors(model, [question], model.encode_query)[0])
+        return vector
 
-        # In a thread that ends: the OpenMP threads which torch starts belong to the thread that calls it and stay as
-        # long as it does. While they are there, libgomp counts more threads than processors and puts llama.cpp's to
-        # sleep between any two steps: answers came at 32 tokens a second instead of 80 (two cores, tried).
+    def _with_model(self, action: Callable[[Any], Any]) -> Any:
+        """Do ``action`` with the model, in a thread that ends.
+
+        The OpenMP threads which torch starts belong to the thread that calls it and stay as long as it does. While they
+        are there, libgomp counts more threads than processors and puts llama.cpp's to sleep between any two steps:
+        answers came at 32 tokens a second instead of 80 (two cores, tried).
+        """
         with self._lock, ThreadPoolExecutor(1, "embed") as own:
-            vectors = own.submit(encode).result()
-        return np.asarray(vectors, dtype=np.float32)
+            return own.submit(lambda: action(self._model)).result()
+
+
+_MODEL_FILES = {".json", ".safetensors", ".txt", ".model"}
+
+
+def _vectors(model: Any, texts: Sequence[str], encode: Callable[..., Any]) -> NDArray[np.float32]:
+    import numpy as np
+
+    pieces = [(place, piece) for place, text in enumerate(texts) for piece in _pieces(model, text)]
+    encoded = encode(
+        [piece for _, piece in pieces],
+        batch_size=BATCH,
+        normalize_embeddings=True,
+        convert_to_numpy=True,
+        show_progress_bar=False,
+    )
+    found: NDArray[np.float32] = np.asarray(encoded, dtype=np.float32)
+    if len(pieces) == len(texts):
+        return found
+    sums = np.zeros((len(texts), found.shape[1]), dtype=np.float32)
+    np.add.at(sums, [place for place, _ in pieces], found)
+    lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
+    mean: NDArray[np.float32] = (sums / lengths).astype(np.float32)
+    return mean
+
+
+def _pieces(model: Any, text: str) -> list[str]:
+    """``text`` in as many pieces as the model needs to read all of it; nearly always one."""
+    most = model.max_seq_length
+    if not most or 4 * len(text) < most:  # a character is four tokens at most (its bytes)
+        return [text]
+    encoded = model.tokenizer(
+        text, add_special_tokens=False, truncation=False, return_offsets_mapping=True, verbose=False
+    )
+    spans = [span for span in encoded["offset_mapping"] if span[1] > span[0]]
+    room = max(1, most - _SPECIAL_TOKENS)
+    if len(spans) <= room:
+        return [text]
+    return [text[spans[first][0] : spans[min(first + room, len(spans)) - 1][1]] for first in range(0, len(spans), room)]
+
+
+_SPECIAL_TOKENS = 8
+"""Room for the model's own tokens and a short prompt."""
 
 
 def _fast_bfloat16() -> bool:

@@ -32,7 +32,7 @@ from assistant_app.library.vectors import Vectors
 from assistant_app.library.worklist import Worklist
 from assistant_app.protocol.records import Document, DocumentStatus
 
-READING = 2
+READING = 3
 """The version of reading and cutting. What an older one read is read again when its file is indexed the next time."""
 
 LONGEST_NAMES = 240
@@ -377,10 +377,11 @@ class _Counts:
         self.pages = self.pages_seen = self.empty = self.failed = self.recognised = 0
         self.paged = True
         self._kind = "pdf"
-        self._ocr = ""
+        self._ocr = self._title = self._author = ""
 
     def see(self, page: PageText) -> None:
         self.pages, self.paged, self._kind = page.pages, page.paged, page.kind
+        self._title, self._author = page.metadata.title, page.metadata.author
         self.pages_seen += 1
         self.failed += page.error is not None
         self.empty += page.error is None and not page.text.strip()
@@ -402,6 +403,8 @@ class _Counts:
             empty_pages=self.empty if self.paged else 0,
             failed_pages=self.failed,
             recognised_pages=self.recognised,
+            title=self._title,
+            author=self._author,
         )
 
     def _outcome(self, path: str) -> tuple[DocumentStatus, str | None, dict[str, Detail]]:

@@ -102,7 +102,7 @@ class NewContent:
             for page, _ in pages
             for piece in page.pieces
         ]
-        keys = [passage_key(self._embedder.identity, text) for text in texts]
+        keys = [passage_key(text) for text in texts]
         numbers: Iterator[int] = iter(())
         if texts:
             vectors = self._vectors_of(dict(zip(keys, texts, strict=True)), turn)
@@ -163,6 +163,7 @@ class NewContent:
             self._catalog.end_content(self._id)
 
 
-def passage_key(embedder: str, text: str) -> bytes:
-    """Digest (16 bytes) of what was embedded and by which model: passages with the same key have the same vector."""
-    return hashlib.blake2b(f"{embedder}\n{text}".encode(), digest_size=16).digest()
+def passage_key(text: str) -> bytes:
+    """Digest (16 bytes) of what was embedded: passages with the same key have the same vector, for a store holds the
+    vectors of one model only."""
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()

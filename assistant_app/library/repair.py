@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from assistant_app.documents.cutting import embedded_text
 from assistant_app.library.catalog import Catalog
-from assistant_app.library.embedder import DIMENSIONS, Embedder
+from assistant_app.library.embedder import Embedder
 from assistant_app.library.new_content import STORE_AT_ONCE
 from assistant_app.library.vectors import Vectors
 
@@ -18,7 +18,7 @@ def vectors_agree(known: Catalog, vectors: Vectors, embedder: Embedder) -> bool:
     """Whether there are as many vectors as passages, from the embedding model in use, and can be searched. Quick."""
     passages = known.counts()["passages"]
     same_model = not passages or known.fact(EMBEDDER) == embedder.identity
-    return same_model and vectors.is_sound(DIMENSIONS) and vectors.count() == passages
+    return same_model and vectors.is_sound(embedder.dimensions) and vectors.count() == passages
 
 
 def mend_vectors(
@@ -34,7 +34,7 @@ def mend_vectors(
     Args:
         progress: gets passages done and to be done.
     """
-    if known.fact(EMBEDDER) not in (None, embedder.identity) or not vectors.is_sound(DIMENSIONS):
+    if known.fact(EMBEDDER) not in (None, embedder.identity) or not vectors.is_sound(embedder.dimensions):
         vectors.clear()
     known.remember(EMBEDDER, embedder.identity)
     while gone := known.sweep():  # what a crash left without a document
@@ -43,14 +43,15 @@ def mend_vectors(
     missing = vectors.missing(ids)
     for first in range(0, len(missing), STORE_AT_ONCE):
         progress(first, len(missing))
-        _embed(known, vectors, embedder, missing[first : first + STORE_AT_ONCE])
+        embed_missing(known, vectors, embedder, missing[first : first + STORE_AT_ONCE])
     if vectors.count() != len(ids):
         vectors.remove_all_but(ids)
     progress(len(missing), len(missing))
     return len(missing)
 
 
-def _embed(known: Catalog, vectors: Vectors, embedder: Embedder, ids: Sequence[int]) -> None:
+def embed_missing(known: Catalog, vectors: Vectors, embedder: Embedder, ids: Sequence[int]) -> None:
+    """Embed these passages as they were embedded when they were indexed; those that are gone are left out."""
     made_of = known.embedded(ids)
     if not made_of:  # removed meanwhile
         return

@@ -35,6 +35,7 @@ class Worklist:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._in_hand: set[str] = set()
 
     def add(self, paths: Iterable[tuple[str, bool]], collection: str | None) -> None:
         """Note files, each with whether it was named by a person (rather than found in a folder)."""
@@ -50,17 +51,27 @@ class Worklist:
         with self._database.transaction(durable=False) as db:
             row = db.execute("SELECT tries FROM pending WHERE path = ?", (path,)).fetchone()
             db.execute("UPDATE pending SET tries = tries + 1 WHERE path = ?", (path,))
+            self._in_hand.add(path)
             return int(row[0]) if row else 0
 
     def pause(self, path: str) -> None:
         """The reading of ``path`` was ended by us, not by a crash: this try does not count."""
         with self._database.transaction(durable=False) as db:
+            if path not in self._in_hand:
+                return
+            self._in_hand.remove(path)
             db.execute("UPDATE pending SET tries = max(tries - 1, 0) WHERE path = ?", (path,))
 
     def done(self, paths: Sequence[str]) -> None:
         """These files have an outcome, or nobody wants one any more."""
         with self._database.transaction(durable=False) as db:
+            self._in_hand.difference_update(paths)
             db.executemany("DELETE FROM pending WHERE path = ?", ((path,) for path in paths))
+
+    def pause_all(self) -> None:
+        """As :meth:`pause`, for whatever is being read: the process is about to end, even if that does not stop."""
+        for path in list(self._in_hand):
+            self.pause(path)
 
     def pending(self) -> list[Pending]:
         """Every file without an outcome, in the order in which they came."""

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import llama_cpp.llama_cpp as llama
 import msgspec
@@ -24,7 +24,7 @@ from assistant_app.models.model_files import BATCH, check_memory, inspect_model,
 from assistant_app.models.native import StopFlag, devices, log, make_sampler, physical_cores
 from assistant_app.models.vocabulary import Vocabulary
 
-__all__ = ["ChatMessage", "ChatModel", "Generated", "devices"]
+__all__ = ["ChatMessage", "ChatModel", "Generated", "Speed", "devices"]
 
 LEAST_ANSWER = 16
 """Tokens that must be left for the answer: with fewer, no sentence fits."""
@@ -57,6 +57,28 @@ class Generated(msgspec.Struct, kw_only=True):
     cut: bool = False
 
 
+class Speed(NamedTuple):
+    """Tokens a second: of a prompt that is read, and of an answer that is written."""
+
+    reading: float
+    writing: float
+
+    @classmethod
+    def of(cls, generated: Generated, seconds: float, before: Speed | None) -> Speed | None:
+        """What a call shows of it, where it was long enough to show anything; else ``before``.
+
+        Args:
+            seconds: that the call took.
+        """
+        first = generated.first_token_seconds
+        if first is None:
+            return before
+        read, wrote = generated.prompt_tokens - generated.cached_tokens, generated.completion_tokens - 1
+        reading = read / first if read >= 100 and first > 0 else before.reading if before else None
+        writing = wrote / (seconds - first) if wrote >= 8 and seconds > first else before.writing if before else None
+        return cls(reading, writing) if reading and writing else before
+
+
 class ChatModel:
     """One loaded model with one conversation state. Calls from several threads wait for each other."""
 
@@ -64,6 +86,8 @@ class ChatModel:
     name: str
     context: int
     """Tokens that prompt and answer may take together."""
+    server = ""
+    """The address of what answers, where it is no part of this process: see ``server_model.py``."""
 
     @classmethod
     def load(
@@ -122,6 +146,9 @@ class ChatModel:
         self._adapter_scale = 1.0
         self._cached: list[int] = []
         self._stop = StopFlag()
+        self.last: list[ChatMessage] = []
+        """The messages of the last call, with its answer as the last of them: they are what is cached."""
+        self.speed: Speed | None = None
         log.start()
         try:
             self._load(gpu_layers, on_progress)
@@ -205,6 +232,14 @@ class ChatModel:
         with self._lock:
             return len(self._vocabulary.tokenise(self._template.prompt(messages)))
 
+    def prompt(self, messages: Sequence[ChatMessage]) -> str:
+        """Exactly what the model is given for ``messages``, with the template's markers.
+
+        Raises:
+            DocentError: ``generation_failed`` where the model's chat template refuses them.
+        """
+        return self._template.prompt(messages)
+
     # ------------------------------------------------------------ answers
 
     def generate(
@@ -255,7 +290,10 @@ class ChatModel:
                         self._write(answer, sampler, max_tokens, cancelled)
             finally:
                 llama.llama_sampler_free(sampler)
-            return answer.done(prompt_tokens=len(tokens), cached_tokens=cached)
+            done = answer.done(prompt_tokens=len(tokens), cached_tokens=cached)
+            self.last = [*messages, {"role": "assistant", "content": done.text}]
+            self.speed = Speed.of(done, time.monotonic() - started, self.speed)
+            return done
 
     def _write(self, answer: _Answer, sampler: Any, max_tokens: int, cancelled: Callable[[], bool]) -> None:
         context, vocabulary = self._context, self._vocabulary
@@ -301,8 +339,11 @@ class ChatModel:
             array = (llama.llama_token * len(piece))(*piece)  # the batch only points into it
             status = llama.llama_decode(self._context, llama.llama_batch_get_one(array, len(piece)))
             if status != 0:
-                # What the broken batch left in memory is not known: start from nothing the next time.
-                self._forget()
+                # What was stopped is taken out again, so that what was read before is there for the next question;
+                # what another broken batch left in memory is not known: that starts from nothing.
+                kept = status == _ABORTED and llama.llama_memory_seq_rm(self._memory, 0, len(self._cached), -1)
+                if not kept:
+                    self._forget()
                 if status == _ABORTED:
                     return True
                 said = log.last_error() if log.text() else f"llama_decode returned {status}"

@@ -15,19 +15,22 @@ from assistant_app.protocol.records import (
     Answer,
     Box,
     Collection,
+    Conversation,
     Device,
     Document,
     Hit,
+    Inspection,
     Match,
     Model,
     PageSize,
     Section,
     Stage,
+    Turn,
     WatchedFolder,
     Word,
 )
 
-PROTOCOL = 2
+PROTOCOL = 3
 
 
 class Message(msgspec.Struct, kw_only=True, tag_field="type"):
@@ -162,15 +165,105 @@ class RestoreBackup(Message, tag="restore_backup"):
 
 
 class Ask(Message, tag="ask"):
-    """Progress: :class:`ModelLoading`, :class:`SourcesFound`, :class:`AnswerText`. Final: :class:`Answered`.
+    """Progress: :class:`ModelLoading`, :class:`QuestionRewritten`, :class:`SourcesFound`, :class:`AnswerText`. Final:
+    :class:`Answered`.
 
-    ``adapter`` is null for the one in use, ``"none"`` for the base model, or a path.
+    Attributes:
+        adapter: null for the one in use, ``"none"`` for the base model, or a path.
+        conversation: the conversation that it goes on with; 0 begins one; null: it is kept in none.
+        turn: the answer becomes a new version of this turn (asked again, or edited); null: a new turn at the end.
+        searched: the full question to search for, as the person wrote it; null: a follow-up is made into one.
+        exact: the answer is made of the documents' own sentences; null: as the settings say.
     """
 
     question: str
     paths: list[str] | None = None
     collection: str | None = None
     adapter: str | None = None
+    conversation: int | None = None
+    turn: int | None = None
+    searched: str | None = None
+    exact: bool | None = None
+
+
+class EstimateWhole(Message, tag="estimate_whole"):
+    """How long :class:`ReadWhole` would take. Answered by :class:`WholeEstimated`."""
+
+    paths: list[str]
+
+
+class ReadWhole(Message, tag="read_whole"):
+    """Summarise one document, or compare two, from all of their passages.
+
+    Progress: :class:`ModelLoading`, :class:`WholeProgress`, :class:`AnswerText`. Final: :class:`Answered`.
+    ``conversation`` and ``turn`` as in :class:`Ask`.
+    """
+
+    paths: list[str]
+    conversation: int | None = None
+    turn: int | None = None
+
+
+class InspectAnswer(Message, tag="inspect_answer"):
+    """Why the answer of a turn is as it is. Answered by :class:`AnswerInspected`. ``version`` 0: the newest."""
+
+    turn: int
+    version: int = 0
+
+
+class ListConversations(Message, tag="list_conversations"):
+    """All conversations, the last changed first; or those with all words of ``search``. With ``deleted`` those that can
+    be put back.
+
+    Answered, like every change to a conversation, by :class:`Conversations` (after a change: all of them).
+    """
+
+    search: str = ""
+    deleted: bool = False
+
+
+class OpenConversation(Message, tag="open_conversation"):
+    """Answered by :class:`ConversationOpened`."""
+
+    conversation: int
+
+
+class OpenTurn(Message, tag="open_turn"):
+    """An older (or the newest) version of a turn. Answered by :class:`TurnOpened`."""
+
+    turn: int
+    version: int
+
+
+class RenameConversation(Message, tag="rename_conversation"):
+    conversation: int
+    title: str
+
+
+class DeleteConversation(Message, tag="delete_conversation"):
+    """It can be put back for a day, unless ``forever``."""
+
+    conversation: int
+    forever: bool = False
+
+
+class PutBackConversation(Message, tag="put_back_conversation"):
+    conversation: int
+
+
+class KeepServerKey(Message, tag="keep_server_key"):
+    """Keep the key of the answering server in the system's keyring; "" forgets it. Answered by :class:`Done`."""
+
+    key: str
+
+
+class SaveDiagnostics(Message, tag="save_diagnostics"):
+    """Write versions, settings and timings to a file, no text of documents, questions or answers.
+
+    Answered by :class:`Done`.
+    """
+
+    path: str
 
 
 class OpenDocument(Message, tag="open_document"):
@@ -282,6 +375,17 @@ Request = (
     | BackUp
     | RestoreBackup
     | Ask
+    | EstimateWhole
+    | ReadWhole
+    | InspectAnswer
+    | ListConversations
+    | OpenConversation
+    | OpenTurn
+    | RenameConversation
+    | DeleteConversation
+    | PutBackConversation
+    | SaveDiagnostics
+    | KeepServerKey
     | OpenDocument
     | ReadPreview
     | DrawPage
@@ -320,6 +424,16 @@ class Noted(Message, tag="noted"):
 
     code: str
     details: dict[str, Detail] = {}
+
+
+class Reembedding(Message, tag="reembedding"):
+    """The library is being embedded anew with the embedding model that was chosen (job 0): ``done`` of ``total`` passages.
+
+    ``done == total`` says that the new vectors are in use.
+    """
+
+    done: int
+    total: int
 
 
 class LibraryChanged(Message, tag="library_changed"):
@@ -423,6 +537,12 @@ class ModelLoading(Message, tag="model_loading"):
     fraction: float
 
 
+class QuestionRewritten(Message, tag="question_rewritten"):
+    """A follow-up question was understood as this full one."""
+
+    searched: str
+
+
 class SourcesFound(Message, tag="sources_found"):
     """The passages that the answer will rest on; the model starts to read them."""
 
@@ -439,12 +559,54 @@ class AnswerText(Message, tag="answer_text"):
 class Answered(Message, tag="answered"):
     """The answer is complete, or as complete as it was when ``stopped``.
 
-    ``answer.answer`` may differ in spacing and markers from the streamed pieces; it is what is kept.
+    ``answer.answer`` may differ in spacing and markers from the streamed pieces; it is what is kept. ``turn`` and
+    ``conversation`` are what
+    it was kept as; null where it was kept in no conversation.
     """
 
     answer: Answer
     thinking: str = ""
     stopped: bool = False
+    turn: Turn | None = None
+    conversation: Conversation | None = None
+
+
+class WholeEstimated(Message, tag="whole_estimated"):
+    """``seconds`` as fast as the model in use was lately; null where that is not known yet.
+
+    ``steps``: times that the model is asked.
+    """
+
+    passages: int
+    steps: int
+    seconds: float | None
+
+
+class WholeProgress(Message, tag="whole_progress"):
+    """``done`` of ``steps`` steps; ``seconds_left`` null until it is known."""
+
+    done: int
+    steps: int
+    seconds_left: float | None = None
+
+
+class AnswerInspected(Message, tag="answer_inspected"):
+    turn: int
+    inspection: Inspection
+
+
+class Conversations(Message, tag="conversations"):
+    conversations: list[Conversation]
+    search: str = ""
+
+
+class ConversationOpened(Message, tag="conversation_opened"):
+    conversation: Conversation
+    turns: list[Turn]
+
+
+class TurnOpened(Message, tag="turn_opened"):
+    turn: Turn
 
 
 class DocumentOpened(Message, tag="document_opened"):
@@ -536,6 +698,7 @@ Event = (
     | Failed
     | Noted
     | LibraryChanged
+    | Reembedding
     | Done
     | IndexProgress
     | DocumentDone
@@ -549,9 +712,16 @@ Event = (
     | BackedUp
     | Restored
     | ModelLoading
+    | QuestionRewritten
     | SourcesFound
     | AnswerText
     | Answered
+    | WholeEstimated
+    | WholeProgress
+    | AnswerInspected
+    | Conversations
+    | ConversationOpened
+    | TurnOpened
     | DocumentOpened
     | PreviewText
     | PageDrawn
@@ -570,12 +740,15 @@ _PROGRESS = (
     Ready,
     Noted,
     LibraryChanged,
+    Reembedding,
     IndexProgress,
     DocumentDone,
     BackupProgress,
     ModelLoading,
+    QuestionRewritten,
     SourcesFound,
     AnswerText,
+    WholeProgress,
 )
 
 

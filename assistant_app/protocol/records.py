@@ -20,6 +20,11 @@ Kind = Literal["pdf", "docx", "pptx", "epub", "html", "markdown", "text"]
 """What a file is by its content. All but ``pdf`` are shown as a plain preview; ``pdf`` and ``pptx`` have pages."""
 
 WatchState = Literal["watching", "missing", "unreadable"]
+Fate = Literal["kept", "joined", "same_page", "duplicate", "lower", "no_room"]
+"""What became of a candidate: given to the model; joined to a kept neighbour; another passage stands for its page; says
+what a
+better one says; ranked below those that were wanted; kept by the search, but left out because the context is full."""
+TurnKind = Literal["question", "summary", "comparison"]
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -44,6 +49,7 @@ class Document(Record):
             whose text comes from text recognition (OCR).
         indexed_at: when it got this status, UTC, as ``2026-01-31T12:00:00.000Z``; "" where it never did.
         removed_at: when it was removed, null while it is in the library; it can be put back for a while.
+        title, author: as the file itself names them; "" where it does not.
     """
 
     path: str
@@ -61,6 +67,8 @@ class Document(Record):
     recognised_pages: int = 0
     indexed_at: str = ""
     removed_at: str | None = None
+    title: str = ""
+    author: str = ""
 
 
 class Collection(Record):
@@ -180,7 +188,12 @@ class Answer(Record):
     """The outcome of ``ask``, field by field as the command-line contract has it.
 
     ``unsupported`` holds the answer's sentences that no quote supports, ``nearest`` the best hits where nothing was
-    found, ``left_out`` the sources that did not fit into the context.
+    found, ``left_out`` the sources that did not fit into the context. Beyond the contract: ``searched`` is the question
+    as it
+    was searched for, where that is another one than was asked; ``general`` marks an answer from the model's own
+    knowledge, ``exact`` one that is made of the documents' own sentences; ``server`` is the address of the server that
+    wrote it, "" for
+    the model in this process.
     """
 
     question: str
@@ -194,6 +207,119 @@ class Answer(Record):
     adapter: str | None = None
     tokens: TokenCounts = msgspec.field(default_factory=TokenCounts)
     milliseconds: AnswerTimes = msgspec.field(default_factory=AnswerTimes)
+    searched: str = ""
+    general: bool = False
+    exact: bool = False
+    server: str = ""
+
+
+class Candidate(Record):
+    """A passage that a search looked at, for the inspector.
+
+    Attributes:
+        text: its beginning, at most 300 code points.
+        vector_rank, keyword_rank: its rank in each list; ``fused_rank`` after reciprocal rank fusion; ``page_rank``
+        that of its
+            page, after pages were gathered; ``reranker_rank`` the reranker's, where one is set. Null: not in that
+            stage.
+        similarity: cosine between question and passage.
+    """
+
+    path: str
+    page: int | None
+    page_label: str
+    section: int
+    start: int
+    length: int
+    text: str
+    fate: Fate
+    heading: str = ""
+    vector_rank: int | None = None
+    keyword_rank: int | None = None
+    fused_rank: int | None = None
+    page_rank: int | None = None
+    reranker_rank: int | None = None
+    similarity: float | None = None
+
+
+class Budget(Record):
+    """How the context window was shared out, in tokens of the model that answered.
+
+    ``instructions``, ``sources``, ``history`` and ``question`` make up the prompt; ``answer`` is what was kept free for
+    the answer.
+    """
+
+    context: int
+    instructions: int
+    sources: int
+    question: int
+    answer: int
+    history: int = 0
+
+
+class Inspection(Record):
+    """Why an answer is as it is.
+
+    Attributes:
+        question: as it was asked; ``searched``: as it was searched for.
+        named: paths of the documents that the question names, to which the search was narrowed.
+        words: the words that the keyword index was asked for.
+        candidates: by fused rank.
+        prompt: exactly what the model was given, with the template's markers; "" where no model was asked.
+        budget: null where no model was asked.
+        milliseconds: by stage, in the order in which they ran.
+    """
+
+    question: str
+    searched: str
+    named: list[str] = []
+    words: list[str] = []
+    candidates: list[Candidate] = []
+    prompt: str = ""
+    budget: Budget | None = None
+    milliseconds: dict[str, float] = {}
+
+
+class Turn(Record):
+    """A question of a conversation, with its answer.
+
+    Attributes:
+        kind: what was asked for; a summary and a comparison name their documents in ``paths``.
+        searched: the question as it was searched for, "" where it is the question itself.
+        paths, collection: where the answer was looked for; both null: everywhere.
+        answer: as it was given, whole.
+        thinking: a reasoning model's notes; ``stopped``: it was stopped before its end.
+        asked_at: UTC, as ``2026-01-31T12:00:00.000Z``.
+        version, versions: asked again or edited, a turn gets another version (the last is the newest); this is number
+            ``version`` of them, counted from 1.
+    """
+
+    id: int
+    question: str
+    answer: Answer
+    kind: TurnKind = "question"
+    searched: str = ""
+    paths: list[str] | None = None
+    collection: str | None = None
+    thinking: str = ""
+    stopped: bool = False
+    asked_at: str = ""
+    version: int = 1
+    versions: int = 1
+
+
+class Conversation(Record):
+    """A conversation in the list: its title (the first question, unless renamed), and where a search found its words.
+
+    ``changed_at`` is UTC; ``excerpt`` is the piece of a question or answer in which the searched words stand, ""
+    without a search.
+    """
+
+    id: int
+    title: str
+    turns: int
+    changed_at: str
+    excerpt: str = ""
 
 
 class Model(Record):

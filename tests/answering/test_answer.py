@@ -9,7 +9,14 @@ from typing import Any
 import pytest
 
 from assistant_app.answering import prompts
-from assistant_app.answering.answer import NEAREST, is_about, not_found, says_not_found, write
+from assistant_app.answering.answer import (
+    NEAREST,
+    How,
+    not_found,
+    says_not_found,
+    write,
+    write_without_sources,
+)
 from assistant_app.library.retrieval import Found
 from assistant_app.models.chat_model import ChatModel
 from assistant_app.models.model_files import starter_model
@@ -40,37 +47,12 @@ def found(*similarities: float | None) -> Found:
     return Found(hits, {"total": 1.5})
 
 
-# ---------------------------------------------------------------- what a question is about
-
-
-@pytest.mark.parametrize(
-    ("question", "similarities", "expected"),
-    [
-        ("anything", [], False),
-        ("anything", [0.5], True),
-        ("anything", [0.1, 0.3], True),
-        ("anything", [0.1, None], False),
-        ("What about invoice QX-7731?", [0.1, 0.1, 0.1], True),
-        ("What about invoice qx-7731?", [None, None, None], True),
-        ("What about invoice QX-773?", [0.1, 0.1, 0.1], False),
-        ("Give me 5 tips for cooking.", [0.1, 0.1, 0.1], False),
-        ("What about 1250?", [0.1, 0.1, 0.1], False),
-        ("What of the 12 of March?", [0.1, 0.1, 0.1], True),
-    ],
-)
-def test_what_a_question_is_about(question: str, similarities: list[float | None], expected: bool) -> None:
-    assert is_about(question, found(*similarities)) is expected
-
-
-@pytest.mark.timeout(30)
-def test_a_question_of_any_length_is_looked_at_in_linear_time() -> None:
-    for question in ("x" * 1_000_000, "7" * 1_000_000, "7 x " * 100_000, "_" * 1_000_000):
-        assert not is_about(question, found(0.1, 0.1, 0.1))
+# ---------------------------------------------------------------- nothing found
 
 
 def test_not_found_names_the_nearest() -> None:
     hits = found(0.2, 0.1, 0.1)
-    answer = not_found("What?", hits, time.perf_counter(), model="tiny")
+    answer = not_found("What?", hits, time.perf_counter(), model="tiny").answer
     assert (answer.answer, answer.found, answer.nearest) == (prompts.NOT_FOUND, False, hits.hits[:NEAREST])
     assert (answer.model, answer.citations, answer.milliseconds.retrieve) == ("tiny", [], 1.5)
 
@@ -150,9 +132,8 @@ def written(model: ChatModel, question: str, **how: Any) -> Any:
         "on_text": lambda text, thinking: said.append(text),
         "cancelled": lambda: False,
     }
-    outcome = write(
-        question, found(0.9, 0.5, 0.4), model, lambda path, page: (PAGES[page - 1], 0), **{**settings, **how}
-    )
+    how_to = How(**{**settings, **how})
+    outcome = write(question, found(0.9, 0.5, 0.4), model, lambda path, page: (PAGES[page - 1], 0), how_to)
     return outcome, "".join(said)
 
 
@@ -185,3 +166,42 @@ def test_a_stopped_answer_keeps_what_stands(model: ChatModel) -> None:
     assert outcome.stopped
     assert outcome.answer.answer
     assert outcome.answer.tokens.completion < 60
+
+
+@pytest.mark.models
+def test_the_inspection_holds_the_exact_prompt_and_the_budget(model: ChatModel) -> None:
+    question = "What is the deductible of the Aurora plan?"
+    outcome, _ = written(model, question)
+    inspection = outcome.inspection
+    assert inspection.prompt.startswith("<|im_start|>system\n" + prompts.INSTRUCTIONS)
+    assert inspection.prompt.endswith("<|im_end|>\n<|im_start|>assistant\n")
+    assert all(page in inspection.prompt for page in PAGES)
+    budget = inspection.budget
+    assert budget.instructions + budget.sources + budget.question == outcome.answer.tokens.prompt
+    assert (budget.context, budget.answer) == (model.context, 60)
+    assert min(budget.instructions, budget.sources, budget.question) > 0
+    assert {"read", "write"} <= set(inspection.milliseconds)
+
+
+@pytest.mark.models
+def test_an_answer_from_general_knowledge_is_marked_in_every_way(model: ChatModel) -> None:
+    said: list[str] = []
+    how = How(
+        began=time.perf_counter(),
+        adapter=None,
+        max_tokens=40,
+        temperature=0.0,
+        on_text=lambda text, thinking: said.append(text),
+        cancelled=lambda: False,
+    )
+    outcome = write_without_sources("What is the capital of France?", found(0.2), model, how)
+    answer = outcome.answer
+    assert answer.general
+    assert not answer.found
+    assert answer.answer.startswith(prompts.FROM_GENERAL_KNOWLEDGE)
+    assert "Paris" in answer.answer
+    assert "".join(said).startswith(prompts.FROM_GENERAL_KNOWLEDGE)
+    assert (answer.citations, answer.unsupported) == ([], [])
+    assert answer.nearest
+    assert outcome.inspection is not None
+    assert PAGES[0] not in outcome.inspection.prompt

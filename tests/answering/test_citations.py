@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant_app.answering.citations import LONGEST_QUOTE, Cited, cite
+from assistant_app.answering.citations import Cited, cite
+from assistant_app.answering.pages import LONGEST_QUOTE
 from assistant_app.answering.support import claim, supports
 from assistant_app.protocol.records import Citation, Hit
 

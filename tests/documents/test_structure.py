@@ -12,12 +12,13 @@ from reportlab.lib import colors
 from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Table, TableStyle
 
-from assistant_app.documents import outline
+from assistant_app.documents import page_text
 from assistant_app.documents.cutting import cut, searchable
 from assistant_app.documents.document import Content
 from assistant_app.documents.pdf import PdfiumDocument
 from assistant_app.documents.pypdf_document import PypdfDocument
 from assistant_app.documents.reader_pool import ReaderPool
+from assistant_app.documents.reader_protocol import Metadata
 from tests import pdfs
 from tests.documents.test_passages import tokenised
 
@@ -102,7 +103,7 @@ def test_bookmarks_are_bounded(tmp_path: Path, reader: object, monkeypatch: pyte
     found = told(reader(path))  # type: ignore[operator]
     assert len(found) == 50
     assert max(level for _, level, _ in found) == 8
-    assert max(len(title) for title, _, _ in found) == outline.LONGEST_TITLE
+    assert max(len(title) for title, _, _ in found) == page_text.LONGEST_TITLE
 
 
 def test_both_libraries_find_the_same_bookmarks(data: Path) -> None:
@@ -281,3 +282,31 @@ def test_a_broken_word_is_found_and_has_a_box_on_each_line(tmp_path: Path, pool:
     first, second = pool.locate(str(path), 1, 16, 11)
     assert first.bottom < second.top + 0.01
     assert first.left > second.left
+
+
+# ---------------------------------------------------------------- title and author
+
+
+def test_title_and_author_are_what_the_file_names(tmp_path: Path) -> None:
+    path = pdfs.text_pdf(tmp_path / "named.pdf", [["One line."]])
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        pdf.docinfo["/Title"] = "  The\n Harbour – Rules "
+        pdf.docinfo["/Author"] = "José Ñúñez"
+        pdf.save(path)
+    first, second = PdfiumDocument(os.fsencode(path), None), PypdfDocument(str(path), None)
+    assert first.metadata() == second.metadata() == Metadata(title="The Harbour – Rules", author="José Ñúñez")
+    first.close()
+    second.close()
+
+
+def test_a_long_or_damaged_title_is_cut_and_does_no_harm(tmp_path: Path) -> None:
+    path = pdfs.text_pdf(tmp_path / "long.pdf", [["One line."]])
+    with pikepdf.open(path, allow_overwriting_input=True) as pdf:
+        pdf.docinfo["/Title"] = "x" * 5_000_000
+        pdf.docinfo["/Author"] = pikepdf.Dictionary(Not="a name")
+        pdf.save(path)
+    with ReaderPool() as pool:
+        [page] = pool.read(str(path))
+    assert len(page.metadata.title) <= page_text.LONGEST_TITLE
+    assert page.metadata.author in ("", page.metadata.author[:300])
+    assert page.text.strip() == "One line."

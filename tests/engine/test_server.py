@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import signal
+import threading
 from pathlib import Path
 
 import pytest
 
+from assistant_app.engine.server import Server
+from assistant_app.engine.service import Service
 from assistant_app.protocol import messages
 from tests.engine.conftest import Engine
 
@@ -113,3 +116,20 @@ def test_stop_ends_an_answer_and_keeps_what_was_written(engine: Engine, plan: Pa
     assert isinstance(answered, messages.Answered)
     assert answered.answer.answer
     assert engine.close() == 0
+
+
+def test_at_the_end_jobs_are_cancelled_only_after_docent_said_that_it_leaves(service: Service) -> None:
+    """Else what is being indexed is taken for stopped by the person, and is not taken up again."""
+    server = Server(service, lambda line: None)
+    under_way = threading.Event()
+    server._jobs[1] = under_way  # type: ignore[assignment]
+    seen: list[bool] = []
+
+    class Leaving:
+        def leave(self) -> None:
+            seen.append(under_way.is_set())
+
+    server._service = Leaving()  # type: ignore[assignment]
+    server.end()
+    assert seen == [False]
+    assert under_way.is_set()

@@ -17,6 +17,7 @@ from typing import Any, cast
 from assistant_app.engine import server
 from assistant_app.engine.model_keeper import ModelKeeper
 from assistant_app.engine.service import Service
+from assistant_app.errors import Code, DocentError
 from assistant_app.paths import Paths
 from assistant_app.protocol import messages
 from assistant_app.protocol.records import Answer, AnswerTimes, Device, TokenCounts
@@ -45,32 +46,34 @@ class Desk:
         below_a_file = Path(__file__) / "settings.toml"
         self.settings = Settings(below_a_file if "--unwritable" in sys.argv else self.paths.settings)
         self.models = ModelKeeper(self.settings)
+        self.talk = SimpleNamespace(ask=self.ask)
+
+    def keep_server_key(self, key: str) -> None:
+        if key == "nowhere":
+            raise DocentError(Code.SERVER_KEY_NOT_KEPT, said="there is no keyring")
+
+    def wants_embedding(self) -> bool:
+        return False
 
     def examine(self) -> dict[str, object]:
         return {"library": {"path": str(self.paths.library)}}
 
     def ask(
-        self,
-        question: str,
-        *,
-        adapter: str | None,
-        report: Callable[[messages.Event], None],
-        cancelled: Callable[[], bool],
-        **_more: object,
-    ) -> SimpleNamespace:
-        text = f"{question} {os.path.basename(adapter or '')}"
+        self, request: messages.Ask, report: Callable[[messages.Event], None], cancelled: Callable[[], bool]
+    ) -> messages.Answered:
+        text = f"{request.question} {os.path.basename(request.adapter or '')}"
         report(messages.AnswerText(text="a note", thinking=True))
         report(messages.AnswerText(text=text))
-        while "wait" in question and not cancelled():
+        while "wait" in request.question and not cancelled():
             time.sleep(0.005)
         answer = Answer(
-            question=question,
+            question=request.question,
             answer=text,
             found=True,
             tokens=TokenCounts(completion=7),
             milliseconds=AnswerTimes(total=1500.0),
         )
-        return SimpleNamespace(answer=answer, thinking="", stopped=cancelled())
+        return messages.Answered(answer=answer, stopped=cancelled())
 
 
 def main() -> None:

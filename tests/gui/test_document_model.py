@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PySide6.QtCore import QAbstractItemModel
+from PySide6 import QtGui
+from PySide6.QtCore import QAbstractItemModel, Qt
 from PySide6.QtTest import QAbstractItemModelTester
 
 from assistant_app.errors import Code
@@ -144,3 +145,13 @@ def test_a_scan_says_whether_text_recognition_is_missing_or_off(qapp: object) ->
     assert "install OCR" in said["missing"]
     assert "switched off" in said["off"]
     assert "OCR" not in said[None]
+
+
+def test_the_tool_tip_names_title_and_author_of_the_file_as_plain_text() -> None:
+    model = DocumentModel()
+    named = Document(path="/d/a.pdf", status="indexed", passages=1, title="<b>The Harbour</b>", author="José Ñúñez")
+    model.set_documents([named, Document(path="/d/b.pdf", status="indexed", passages=1)])
+    first, second = (model.index(row).data(Qt.ItemDataRole.ToolTipRole) for row in range(2))
+    assert first == "/d/a.pdf\n“<b>The Harbour</b>” · José Ñúñez"
+    assert second == "/d/b.pdf"
+    assert not QtGui.Qt.mightBeRichText(first)

@@ -111,8 +111,14 @@ def test_f6_goes_from_pane_to_pane(qtbot: QtBot, window: Maker) -> None:
 
 def test_no_two_actions_share_a_shortcut(qtbot: QtBot, window: Maker) -> None:
     made = window()
-    keys = [action.shortcut().toString() for action in made.findChildren(QAction) if not action.shortcut().isEmpty()]
-    assert len(keys) == len(set(keys))
+    keys, pairs = [], []
+    for action in made.findChildren(QAction):
+        if not action.shortcut().isEmpty():
+            keys.append(action.shortcut().toString())
+            alone = action.shortcutContext() == Qt.ShortcutContext.WidgetShortcut  # heard by its own widget only
+            pairs.append((keys[-1], id(action.parent()) if alone else 0))
+    assert len(pairs) == len(set(pairs))
+    assert not {key for key, where in pairs if not where} & {key for key, where in pairs if where}
     assert {"Ctrl+O", "Ctrl+Shift+O", "Ctrl+N", "Ctrl+Q", "Ctrl+,", "F1", "F6"} <= set(keys)
 
 

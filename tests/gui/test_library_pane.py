@@ -227,7 +227,7 @@ def test_a_change_elsewhere_is_listed(qtbot: QtBot, window: Maker) -> None:
 
 def test_a_note_of_the_engine_is_told(qtbot: QtBot, window: Maker) -> None:
     note = {"type": "noted", "code": "library_restored", "details": {"date": "today", "kept": "/k"}, "job": 0}
-    made = window({"start": [{"event": {"type": "ready", "protocol": 2, "version": "fake"}}, {"event": note}]})
+    made = window({"start": [{"event": {"type": "ready", "protocol": 3, "version": "fake"}}, {"event": note}]})
     qtbot.waitUntil(lambda: "restored from the automatic backup of today" in made.notice.text)
 
 
@@ -346,3 +346,20 @@ def test_an_undone_removal_keeps_its_tick(qtbot: QtBot, window: Maker) -> None:
     qtbot.waitUntil(lambda: made.conversation.composer.scope_text == "Only in: 2 ticked documents  ×")
     assert made.library.list_view.selected_paths() == [REPORT]
     assert made.library.list_view.currentIndex().data(ROW).path == REPORT
+
+
+# ---------------------------------------------------------------- another embedding model
+
+
+def test_embedding_anew_is_shown_until_it_is_done(qtbot: QtBot, window: Maker) -> None:
+    def said(done: int) -> dict[str, Any]:
+        return {"event": {"type": "reembedding", "job": 0, "done": done, "total": 1200}}
+
+    ready = {"event": {"type": "ready", "protocol": messages.PROTOCOL, "version": "fake"}}
+    script = {**COLLECTED, "start": [ready, said(0), said(480)], "on": {"list_models": [[{"sleep": 1}, said(1200)]]}}
+    made = window(script)
+    bar = made.library.embedding_bar
+    qtbot.waitUntil(lambda: "480 of 1,200 passages" in bar.words)
+    assert bar.isVisibleTo(made)
+    made._link.request(messages.ListModels())
+    qtbot.waitUntil(lambda: not bar.isVisibleTo(made))

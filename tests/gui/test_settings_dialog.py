@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
     QDoubleSpinBox,
+    QFileDialog,
     QLabel,
     QLineEdit,
     QListWidget,
@@ -544,3 +545,81 @@ def test_the_wheel_changes_only_the_control_that_was_chosen(open_settings: Open,
     qtbot.waitUntil(row.editor.hasFocus, timeout=5_000)
     turn()
     assert row.value() == 7
+
+
+# ---------------------------------------------------------------- finding, and a server that answers
+
+
+def choose_folder(qtbot: QtBot, row: SettingRow, folder: Path) -> None:
+    assert row.choose is not None
+    qtbot.mouseClick(row.choose, Qt.MouseButton.LeftButton)
+    chooser = row.findChild(QFileDialog)
+    assert chooser is not None
+    assert chooser.fileMode() == QFileDialog.FileMode.Directory
+    chooser.fileSelected.emit(str(folder))
+    chooser.close()
+
+
+def test_folders_are_chosen_for_what_finds_passages(
+    open_settings: Open, paths: Paths, qtbot: QtBot, tmp_path: Path
+) -> None:
+    page = open_settings("library").library
+    choose_folder(qtbot, page.reranker, tmp_path)
+    qtbot.waitUntil(lambda: saved(paths).get("library.reranker") == str(tmp_path))
+    assert isinstance(page.reranker.editor, QLineEdit)
+    qtbot.waitUntil(lambda: page.reranker.value() == str(tmp_path))
+    qtbot.mouseClick(page.reranker.reset, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "library.reranker" not in saved(paths))
+    assert isinstance(page.embedder.editor, QLineEdit)
+    assert page.embedder.editor.placeholderText() == "Built-in"
+    choose_folder(qtbot, page.embedder, tmp_path)  # there is no model in it
+    qtbot.waitUntil(lambda: "holds no embedding model" in page.embedder.failure)
+    assert page.embedder.value() == ""
+
+
+def test_a_server_is_warned_of_as_soon_as_it_is_set(open_settings: Open, paths: Paths, qtbot: QtBot) -> None:
+    dialog = open_settings()
+    told: list[None] = []
+    dialog.answers_changed.connect(lambda: told.append(None))
+    server = dialog.models.server
+    assert server.warning.text == ""
+    assert isinstance(server.address.editor, QLineEdit)
+    server.address.editor.setText("ftp://nowhere")
+    server.address.flush()
+    qtbot.waitUntil(lambda: bool(server.address.failure))
+    assert server.warning.text == ""
+    server.address.editor.setText("http://gpu:8080/v1")
+    server.address.flush()
+    qtbot.waitUntil(lambda: len(told) == 1)
+    assert "are sent to http://gpu:8080/v1" in server.warning.text
+    assert saved(paths)["model.server"] == "http://gpu:8080/v1"
+    dialog.show_page("general")
+    assert dialog.general.leaves.text() == (
+        "Text of your documents is sent to http://gpu:8080/v1, as the settings say."
+    )
+    dialog.show_page("server")
+    assert dialog.page() == "models"
+    qtbot.waitUntil(server.address.editor.hasFocus)
+
+
+def test_the_key_goes_to_the_keyring_and_not_into_the_settings(open_settings: Open, paths: Paths, qtbot: QtBot) -> None:
+    server = open_settings().models.server
+    assert server.key.echoMode() == QLineEdit.EchoMode.Password
+    server.key.setText("sk-secret")
+    server.keep.click()
+    qtbot.waitUntil(lambda: server.said.text() == "The key is kept.")
+    assert server.key.text() == ""
+    assert not paths.settings.exists() or "sk-secret" not in paths.settings.read_text(encoding="utf-8")
+    server.key.setText("nowhere")
+    server.keep.click()
+    qtbot.waitUntil(lambda: "known only until Docent ends" in server.said.text())
+
+
+def test_how_answers_are_made_is_chosen_on_the_general_page(open_settings: Open, paths: Paths, qtbot: QtBot) -> None:
+    dialog = open_settings("general")
+    told: list[None] = []
+    dialog.answers_changed.connect(lambda: told.append(None))
+    box = dialog.general.mode.editor
+    assert isinstance(box, QComboBox)
+    box.setCurrentIndex(box.findData("exact"))
+    qtbot.waitUntil(lambda: saved(paths).get("answer.mode") == "exact" and bool(told))

@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from PySide6.QtGui import QColor, QImage
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtGui import QColor, QImage, QPalette
+from PySide6.QtWidgets import QApplication, QCheckBox, QLabel
+from pytestqt.qtbot import QtBot
 
 from assistant_app import paths
 from assistant_app.errors import Code
@@ -114,3 +115,29 @@ def test_every_code_has_a_sentence_and_an_unknown_one_too(qapp: QApplication) ->
         assert len(phrases.reason_sentence(code, {"path": "/a/b.pdf"})) > 5
     assert "from_the_future" in phrases.failure_sentence(Failure("from_the_future"))
     assert "“b.pdf”" in phrases.failure_sentence(Failure(Code.NOT_A_PDF, {"path": "/a/b.pdf"}))
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_box_of_a_check_box_can_be_seen_empty_and_ticked(qapp: QApplication, qtbot: QtBot, theme: str) -> None:
+    style.apply(qapp, theme)
+    box = QCheckBox("Tick me")
+    qtbot.addWidget(box)
+    box.resize(120, 32)
+    box.show()
+    seen = {}
+    for ticked in (False, True):
+        box.setChecked(ticked)
+        image = box.grab().toImage()
+        seen[ticked] = {image.pixelColor(x, y).name() for x in range(20) for y in range(image.height())}
+    assert style.colour("text_muted").name() in seen[False]
+    assert {style.colour("accent").name(), style.colour("on_accent").name()} <= seen[True]
+
+
+def test_a_warning_follows_a_change_of_the_theme(qapp: QApplication, qtbot: QtBot) -> None:
+    label = QLabel("Mind this")
+    qtbot.addWidget(label)
+    style.set_role(label, "warning")
+    label.show()
+    for theme in ("light", "dark"):
+        style.apply(qapp, theme)
+        assert label.palette().color(QPalette.ColorRole.WindowText) == style.colour("warning")

@@ -14,7 +14,7 @@ import pytest
 from assistant_app.documents.cutting import Piece, embedded_text
 from assistant_app.documents.reader_pool import ReaderPool
 from assistant_app.errors import Code, DocentError
-from assistant_app.library import pace
+from assistant_app.library import embedder, pace
 from assistant_app.library.embedder import Embedder
 from assistant_app.library.indexing import Indexer, Wishes, spoken_name
 from assistant_app.protocol.messages import DocumentDone, IndexProgress
@@ -354,11 +354,12 @@ def test_it_waits_for_a_question_between_batches(library: Library, plan: Path) -
 
 
 def test_without_the_embedding_model_everything_stops(
-    library: Library, tmp_path: Path, readers: ReaderPool, plan: Path
+    library: Library, tmp_path: Path, readers: ReaderPool, plan: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "model.safetensors").write_bytes(b"not the published one")
-    indexer = Indexer(library.catalog, library.vectors, Embedder(tmp_path / "model"), readers)
+    monkeypatch.setattr(embedder, "built_in_folder", lambda: tmp_path / "model")
+    indexer = Indexer(library.catalog, library.vectors, Embedder(), readers)
     with pytest.raises(DocentError) as caught:
         indexer.index([str(plan), str(plan)])
     assert caught.value.code is Code.EMBEDDER_DAMAGED

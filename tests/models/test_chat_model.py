@@ -271,6 +271,24 @@ def test_the_flag_stops_a_computation_from_within(model: ChatModel) -> None:
     assert ask(model, "Hello").completion_tokens > 0
 
 
+def test_what_was_read_before_a_stop_is_still_there(model: ChatModel) -> None:
+    whole = "Hello. " * 20
+    expected = ask(model, whole, max_tokens=12).text
+    model._forget()
+    read = ask(model, whole, max_tokens=1)
+    flag, entered = model._stop, threading.Event()
+    held = list(model._cached)
+    with flag.watch(lambda: entered.set() or True):
+        entered.wait()
+        while flag._flag.value != b"x":
+            pass
+        assert model._decode([5, 6, 7], lambda: False) is True
+    assert model._cached == held
+    again = ask(model, whole, max_tokens=12)
+    assert again.cached_tokens >= read.prompt_tokens - 1
+    assert again.text == expected
+
+
 def test_no_thread_stays_behind_a_call(model: ChatModel) -> None:
     ask(model, "Hello")
     with pytest.raises(ZeroDivisionError):
