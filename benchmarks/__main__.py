@@ -17,6 +17,7 @@ NAMES = (
     "change",
     "indexing_memory",
     "scale",
+    "retrieval",
     "peers",
     "answers",
 )

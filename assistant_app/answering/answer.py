@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from assistant_app.answering import prompts
 from assistant_app.answering.citations import Cited, cite, without_marks
-from assistant_app.answering.evidence import suffices, weigh
+from assistant_app.answering.evidence import is_open, suffices, weigh
 from assistant_app.answering.exact import compose
 from assistant_app.answering.pages import Pages, PageText
 from assistant_app.answering.repetition import LoopGuard
@@ -19,7 +19,7 @@ from assistant_app.answering.thinking import ThinkingFilter
 from assistant_app.library.retrieval import Found
 from assistant_app.models.chat_model import ChatMessage, Generated
 from assistant_app.models.server_model import AnsweringModel
-from assistant_app.protocol.records import Answer, AnswerTimes, Inspection, TokenCounts
+from assistant_app.protocol.records import Answer, AnswerTimes, Candidate, Hit, Inspection, TokenCounts
 
 if TYPE_CHECKING:
     from assistant_app.library.embedder import Embedder
@@ -92,7 +92,7 @@ def holds_answer(question: str, found: Found, page_text: PageText, embedder: Emb
     Raises:
         DocentError: ``embedder_*``.
     """
-    return suffices(weigh(question, found.hits, Pages(page_text), embedder))
+    return is_open(question, found.hits) or suffices(weigh(question, found.hits, Pages(page_text), embedder))
 
 
 def not_found(question: str, found: Found, began: float, **of_model: str | None) -> Written:
@@ -157,7 +157,7 @@ def write(question: str, found: Found, model: AnsweringModel, page_text: PageTex
         milliseconds=spoken.times(found, how.began),
     )
     inspection = msgspec.structs.replace(
-        _inspection(question, found, how.began, spoken),
+        _inspection(question, found, how.began, spoken, left_out),
         prompt=model.prompt(prompt),
         budget=prompts.budget(model, question, sources, how.max_tokens),
     )
@@ -233,7 +233,9 @@ def _speak(model: AnsweringModel, messages: list[ChatMessage], how: How) -> _Spo
     return _Spoken(text, split.thinking.strip(), generated.stopped and not guard.looped, generated, waited)
 
 
-def _inspection(question: str, found: Found, began: float, spoken: _Spoken | None = None) -> Inspection:
+def _inspection(
+    question: str, found: Found, began: float, spoken: _Spoken | None = None, left_out: Sequence[Hit] = ()
+) -> Inspection:
     """What can be said of how an answer came about, where no more is known."""
     stages = {stage: spent for stage, spent in found.milliseconds.items() if stage != "total"}
     if spoken is not None:
@@ -241,7 +243,26 @@ def _inspection(question: str, found: Found, began: float, spoken: _Spoken | Non
         stages["weigh"] = round(max(spoken.waited * 1000 - found.milliseconds["total"], 0.0), 1)
         stages["read"] = round(first * 1000, 1)
         stages["write"] = round(max(_since(began) - (spoken.waited + first) * 1000, 0.0), 1)
-    return Inspection(question=question, searched=question, milliseconds=stages)
+    return Inspection(
+        question=question,
+        searched=question,
+        named=list(found.named),
+        words=list(found.words),
+        candidates=[_with_fate(each, left_out) for each in found.candidates],
+        milliseconds=stages,
+    )
+
+
+def _with_fate(candidate: Candidate, left_out: Sequence[Hit]) -> Candidate:
+    """What the search kept may not have fitted into the context."""
+    was_kept = candidate.fate in ("kept", "joined")
+    if was_kept and any(
+        (hit.path, hit.page) == (candidate.path, candidate.page)
+        and hit.start <= candidate.start < hit.start + hit.length
+        for hit in left_out
+    ):
+        return msgspec.structs.replace(candidate, fate="no_room")
+    return candidate
 
 
 def _since(began: float) -> float:

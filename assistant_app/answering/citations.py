@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from assistant_app.answering.pages import LONGEST_QUOTE, Pages, PageText
-from assistant_app.answering.support import Claim, claim, common_words, fold, shared, supports
+from assistant_app.answering.support import LEAST_SHARED, Claim, claim, common_words, fold, shared, supports
 from assistant_app.documents.passages import Span, fold_space, sentences
 from assistant_app.protocol.records import Citation, GivenBy, Hit
 
@@ -42,6 +42,10 @@ class Cited(NamedTuple):
     claims: bool
 
 
+LEAST_OF_QUESTION = 0.5
+"""Share of the question's telling words that must stand in the quote of an answer that is only a number."""
+
+
 class _Quote(NamedTuple):
     source: Hit
     span: Span
@@ -67,7 +71,7 @@ def cite(answer: str, sources: Sequence[Hit], page_text: PageText, question: str
     numbered: dict[tuple[str, int | None, Span], Citation] = {}
     unsupported: list[str] = []
     pieces: list[str] = []
-    plain: list[tuple[Claim, str, int]] = []
+    plain: list[tuple[Claim, float, str, int]] = []
     end = items = 0
     text = _LATE_MARK.sub(r"\2\1", _CUT_MARK.sub("", answer.replace("\x00", "").replace("\x01", "")))
     for span in sentences(text):
@@ -77,22 +81,26 @@ def cite(answer: str, sources: Sequence[Hit], page_text: PageText, question: str
         end = span.start + span.length
         item = _ITEM.match(bare)
         items = int(item[1]) if item and int(item[1]) in (1, items + 1) else items
-        said = _claim(bare[item.end() :] if item and int(item[1]) == items else bare, question, common)
+        said, least = _claim(bare[item.end() :] if item and int(item[1]) == items else bare, question, common)
         if not (said.words or said.numbers):
             continue
         given = _given(sentence, len(sources))
-        best = [(quotes.best(said, [sources[number - 1]]), "model") for number in given]
+        best = [(quotes.best(said, [sources[number - 1]], least), "model") for number in given]
         chosen: list[tuple[_Quote, GivenBy]] = [(quote, "model") for quote, _ in best if quote]
         if not any(quote.supports for quote, _ in chosen):
-            found = quotes.best(said, sources)
+            found = quotes.best(said, sources, least)
             if found and found.supports:
                 chosen.append((found, "search"))
             else:
                 unsupported.append(fold_space(bare))
-        plain.append((said, bare, len(pieces) - 1))
+        plain.append((said, least, bare, len(pieces) - 1))
         pieces[-1] = _with_marks(bare, [_number(numbered, quote, given_by) for quote, given_by in chosen])
     if not numbered:
-        candidates = [(quote, bare, place) for said, bare, place in plain if (quote := quotes.best(said, sources))]
+        candidates = [
+            (quote, bare, place)
+            for said, least, bare, place in plain
+            if (quote := quotes.best(said, sources, least))
+        ]
         if candidates:
             quote, bare, place = max(candidates, key=lambda candidate: candidate[0].share)
             pieces[place] = _with_marks(bare, [_number(numbered, quote, "search")])
@@ -100,18 +108,22 @@ def cite(answer: str, sources: Sequence[Hit], page_text: PageText, question: str
     return Cited(body, list(numbered.values()), unsupported, bool(plain))
 
 
-def _claim(sentence: str, question: str, common: Collection[str]) -> Claim:
-    """What a sentence says; "$2,000." and "Yes." say it about what was asked."""
+def _claim(sentence: str, question: str, common: Collection[str]) -> tuple[Claim, float]:
+    """What a sentence says, and the share of its words that a quote must hold.
+
+    "$2,000." and "Yes." say it about what was asked. A person's words are often others than the document's, so of those
+    not all need to stand beside the number.
+    """
     said = claim(sentence, common)
     if said.words:
-        return said
+        return said, LEAST_SHARED
     asked = claim(question)
     if said.numbers:
-        return said._replace(words=asked.words)
+        return said._replace(words=asked.words), LEAST_OF_QUESTION
     short = fold(sentence).strip(" .,!")
     if short not in ("yes", "no"):
-        return said
-    return asked if short == "yes" else asked._replace(denied=frozenset({""}))
+        return said, LEAST_SHARED
+    return (asked if short == "yes" else asked._replace(denied=frozenset({""}))), LEAST_SHARED
 
 
 def _given(sentence: str, count: int) -> list[int]:
@@ -169,13 +181,13 @@ class _Quotes:
         self._pages = pages
         self._known: dict[tuple[str, int | None, int, int], list[tuple[Span, str, Claim]]] = {}
 
-    def best(self, said: Claim, sources: Sequence[Hit]) -> _Quote | None:
+    def best(self, said: Claim, sources: Sequence[Hit], least: float = LEAST_SHARED) -> _Quote | None:
         """The shortest quote of ``sources`` that supports ``said``; else the one that shares most with it.
 
         Null where the library holds none of the sources any more.
         """
         candidates = [
-            _Quote(source, span, text, supports(said, quoted), shared(said, quoted))
+            _Quote(source, span, text, supports(said, quoted, least), shared(said, quoted))
             for source in sources
             for span, text, quoted in self._of(source)
         ]

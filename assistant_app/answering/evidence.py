@@ -62,6 +62,14 @@ _CODE = re.compile(
 )
 """An invoice's or a part's number: the sentence in which it stands is meant, however far the vectors are."""
 _QUESTION_MARKS = "?？؟"
+_OPEN = re.compile(
+    r"\W*(?:please\s+|can\s+you\s+|could\s+you\s+)*(?:describe|summari[sz]e|explain|list|outline|compare|discuss|write"
+    r"|give\s+(?:me\s+)?(?:an?\s+|the\s+)?(?:short\s+|brief\s+)?(?:overview|summary|list|outline)"
+    r"|tell\s+me\s+(?:all|everything|more|about))\b|\W*what\s+(?:is|are)\b.{0,80}\babout\W*\Z",
+    re.IGNORECASE,
+)
+NEAR = 0.3
+"""Cosine of a passage from which on it is about the question at all."""
 
 
 class Weighed(NamedTuple):
@@ -119,6 +127,12 @@ def weigh(question: str, hits: Sequence[Hit], pages: Pages, embedder: Embedder) 
         for (hit, sentence, previous, held), cosine in zip(likeliest, cosines, strict=True)
     ]
     return sorted(weighed, key=lambda each: -each.weight)
+
+
+def is_open(question: str, hits: Sequence[Hit]) -> bool:
+    """Whether a task is set ("Describe the plan.", "What is this report about?") on a subject that the passages have: no
+    single sentence is the answer then, and none needs to hold its words."""
+    return bool(_OPEN.match(question)) and any((hit.similarity or 0.0) >= NEAR for hit in hits)
 
 
 def suffices(weighed: Sequence[Weighed]) -> bool:

@@ -73,7 +73,9 @@ def harmless(text: str) -> str:
     return without_marks(searchable(_RUN.sub(lambda match: match[1] * 3, visible)))
 
 
-def fitting(model: AnsweringModel, question: str, hits: Sequence[Hit], answer_tokens: int) -> tuple[list[Hit], list[Hit]]:
+def fitting(
+    model: AnsweringModel, question: str, hits: Sequence[Hit], answer_tokens: int
+) -> tuple[list[Hit], list[Hit]]:
     """The best hits that fit into the context beside the answer, in reading order; and those left out, best first.
 
     At least one source stays: where not even that fits, generating raises ``context_too_small``.

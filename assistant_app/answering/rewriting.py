@@ -69,6 +69,8 @@ _DEFINES = re.compile(
     r"^\W*(?:what|who)\s+(?:is|are|was|were)\s+\w|^\W*(?:define|what\s+does\s+\w+\s+mean)\b", re.IGNORECASE
 )
 _WORD = re.compile(r"[^\W_]+(?:[-'’.,/][^\W_]+)*", re.UNICODE)
+_STATES = re.compile(r"\w{2}[.:!;](?:\s|\Z)|\n")
+"""What ends a statement; an abbreviation of one letter does not."""
 _END = re.compile(r"[?？]|(?<=\S)\s*\n")
 _ENDS = " \t\n?？.!。¿"
 
@@ -202,6 +204,12 @@ def is_faithful(written: str, question: str, conversation: Sequence[str]) -> boo
     return bool(said.words - own.words) and said.words <= known.words and said.numbers <= known.numbers
 
 
+def _asks(text: str) -> bool:
+    """Whether it begins as an English question does."""
+    first = _WORD.search(text)
+    return first is not None and first[0].lower() in _VERBS
+
+
 def _all_of(texts: Sequence[str]) -> Claim:
     claims = [claim(text) for text in texts]
     return Claim(*(frozenset[str]().union(*parts) for parts in zip(*claims, strict=True)))
@@ -256,9 +264,10 @@ def _ask(
         text += piece
 
     def is_over() -> bool:
-        # It is a question now, or will never be a faithful one: small models often go astray in the first words.
-        whole = text.rpartition(" ")[0]
-        return cancelled() or bool(_END.search(text)) or not claim(whole).words <= known
+        # It is a question now, or will never be a faithful one: small models often go astray with the first word.
+        whole = text.lstrip(' "“*').rpartition(" ")[0]
+        strays = bool(_STATES.search(whole)) or not (_asks(whole) or not _asks(before.question))
+        return cancelled() or bool(_END.search(text)) or bool(whole and strays) or not claim(whole).words <= known
 
     try:
         model.generate([*history, request], max_tokens=MOST_TOKENS, temperature=0.0, on_text=heard, cancelled=is_over)

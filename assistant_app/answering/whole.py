@@ -174,9 +174,9 @@ class Reader:
             DocentError: ``context_too_small``, ``generation_failed``, ``model_server_*``.
         """
         notes: list[_Note] = []
-        packs = self._packs(passages)
-        self._steps = len(packs) + (len(packs) > 1)
         try:
+            packs = self._packs(passages)
+            self._steps = len(packs) + (len(packs) > 1)
             for pack in packs:
                 notes = _without_repeats([*notes, *self._notes(SUMMARISE, pack, [hit.text for hit in pack])])
             return self._reduced(notes) if len(packs) > 1 else self._finished(_Text().paragraph(notes))
@@ -218,6 +218,7 @@ class Reader:
         packs: list[list[Hit]] = []
         used = room
         for hit, text in zip(passages, texts or [hit.text for hit in passages], strict=True):
+            self._go_on()
             size = self._model.count([{"role": "user", "content": f"[100] {searchable(text)}\n\n"}]) - empty
             if used + size > room:
                 packs.append([])
@@ -246,8 +247,7 @@ class Reader:
         max_tokens: int,
         on_text: Callable[[str], None] = lambda text: None,
     ) -> str:
-        if self._cancelled():
-            raise _StoppedError
+        self._go_on()
         self._on_step(self._done, self._steps)
         guard = LoopGuard()
 
@@ -276,6 +276,10 @@ class Reader:
             text = " ".join(whole if last[-1:] not in _STOPS else [*whole, last])
         return text
 
+    def _go_on(self) -> None:
+        if self._cancelled():
+            raise _StoppedError
+
     def _finished(self, text: _Text, unsupported: Sequence[str] = (), *, stopped: bool = False) -> Read:
         if not stopped:
             self._on_step(self._done, self._done)
@@ -300,36 +304,40 @@ class Reader:
         Raises:
             DocentError: as :meth:`summarise`.
         """
-        found = _Comparison(one, other, similarity)
-        chosen = set(
-            sorted(range(len(found.differing)), key=lambda place: -found.differing[place].weight)[:MOST_TOPICS]
-        )
-        self._steps = len(chosen)
-        text, stopped = _Text(), False
+        try:
+            found = _Comparison(one, other, similarity, self._go_on)
+            chosen = sorted(range(len(found.differing)), key=lambda place: -found.differing[place].weight)[:MOST_TOPICS]
+            pairs = [found.differing[place] for place in sorted(chosen)]
+            # All that the documents say themselves is found first: whoever stops then waits for nothing.
+            own = [[*self._own(pair.one), *self._own(pair.other)] for pair in pairs]
+            lists = [
+                (heading, [note for sentence in _most_central_of(group) for note in self._own(sentence)], len(group))
+                for heading, group in (
+                    ("The same in both", found.same),
+                    (f"Only in {names[0]}", found.only_one),
+                    (f"Only in {names[1]}", found.only_other),
+                )
+            ]
+        except _StoppedError:
+            return self._finished(_Text(), stopped=True)
+        self._steps = len(pairs)
+        stopped = False
+        for place, pair in enumerate(pairs):
+            try:
+                own[place] = self._difference(pair) or own[place]
+            except _StoppedError:
+                stopped = True
+                break
+        text = _Text()
         text.heading("What differs")
-        for place, pair in enumerate(found.differing):
-            if place not in chosen:
-                continue
-            notes: list[_Note] = []
-            if not stopped:
-                try:
-                    notes = self._difference(pair)
-                except _StoppedError:
-                    stopped = True
-            notes = notes or [*self._own(pair.one), *self._own(pair.other)]
+        for pair, notes in zip(pairs, own, strict=True):
             called = {pair.one.source.path: names[0], pair.other.source.path: names[1]}
             text.item("  \n  ".join(f"{called[note.citations[0].path]}: {text.marked(note)}" for note in notes))
-        text.more(len(found.differing) - len(chosen))
-        for heading, group in (
-            ("The same in both", found.same),
-            (f"Only in {names[0]}", found.only_one),
-            (f"Only in {names[1]}", found.only_other),
-        ):
+        text.more(len(found.differing) - len(pairs))
+        for heading, notes, count in lists:
             text.heading(heading)
-            for sentence in _most_central_of(group):
-                for note in self._own(sentence):
-                    text.item(text.marked(note))
-            text.more(len(group) - MOST_LISTED)
+            text.listed(notes)
+            text.more(count - MOST_LISTED)
         return self._finished(text, stopped=stopped)
 
     def _difference(self, pair: _Pair) -> list[_Note]:
@@ -349,6 +357,7 @@ class Reader:
         return notes if is_meant else []
 
     def _own(self, sentence: _Sentence) -> list[_Note]:
+        self._go_on()
         return list(_supported(sentence.text, [sentence.source], self._page_text))[:1]
 
 
@@ -486,18 +495,27 @@ class _Pair(NamedTuple):
 class _Comparison:
     """Which sentences of two documents are the same, differ, or stand alone."""
 
-    def __init__(self, one: Sequence[Hit], other: Sequence[Hit], similarity: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        one: Sequence[Hit],
+        other: Sequence[Hit],
+        similarity: NDArray[np.float32],
+        go_on: Callable[[], None],
+    ) -> None:
+        """``go_on`` is called for every passage; what it raises ends the comparison."""
         self.same: list[_Sentence] = []
         self.differing: list[_Pair] = []
         self.only_one: list[_Sentence] = []
         self.only_other: list[_Sentence] = []
-        ours, theirs = _by_passage(one), _by_passage(other)
+        ours, theirs = _by_passage(one, go_on), _by_passage(other, go_on)
         taken: dict[str, float] = {}
         for place, group in enumerate(ours):
+            go_on()
             near = [theirs[each] for each in similarity[place].argsort()[::-1][:NEAREST]] if theirs else []
             for sentence in group:
                 self._place(sentence, [each for some in near for each in some], taken)
         for place, group in enumerate(theirs):
+            go_on()
             near = [ours[each] for each in similarity[:, place].argsort()[::-1][:NEAREST]] if ours else []
             for sentence in group:
                 best = max((_overlap(sentence.claim, each.claim) for some in near for each in some), default=0.0)
@@ -518,11 +536,12 @@ class _Comparison:
             self.differing.append(_Pair(sentence, best, overlap + numbers + denial))
 
 
-def _by_passage(passages: Sequence[Hit]) -> list[list[_Sentence]]:
+def _by_passage(passages: Sequence[Hit], go_on: Callable[[], None]) -> list[list[_Sentence]]:
     """The sentences of each passage; what stands in the overlap of two belongs to the first."""
     seen: set[str] = set()
     groups = []
     for hit in passages:
+        go_on()
         group = []
         for text in _own_sentences(hit.text):
             if text not in seen:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from assistant_app.documents.heading_path import HeadingPath, Mark
+from assistant_app.documents.heading_path import SEPARATOR, HeadingPath, Mark
 from assistant_app.documents.hyphens import without_breaks
 from assistant_app.documents.passages import Span, fold_space, split
 from assistant_app.documents.reader_protocol import PageText, Table
@@ -26,6 +26,8 @@ LEAST_SECTION = 200
 """Code points from one forced beginning of a passage to the next: a chapter's title stays with its first heading."""
 LONGEST_NAME = 72
 """Code points of the document's name that are embedded; a token is at least one."""
+LONGEST_EMBEDDED_HEADING = 72
+"""Code points of the heading that are embedded, for the same reason."""
 LONGEST_HEADER = 400
 """Code points of a table's header row."""
 
@@ -195,14 +197,17 @@ def searchable(text: str) -> str:
 
 
 def embedded_text(name: str, piece: Piece, text: str) -> str:
-    """What is embedded for a passage. The document's name at its head raised page hits by a quarter.
+    """What is embedded for a passage: the document's name, its table's header row, its text, the heading above it.
 
-    The heading path is not embedded: it makes the vectors of a chapter more alike, and fewer pages were found
-    (docs/performance.md).
+    The name at its head raised page hits by a quarter. The innermost heading stands at the end, and only where the
+    passage does not hold it itself: at the head, or as the whole path, it makes the vectors of a chapter more alike,
+    and fewer pages were found (docs/retrieval.md).
 
     Args:
         name: the document's name as people would say it.
         text: the passage's own text, as it stands in the page.
     """
-    heads = [part for part in (name[:LONGEST_NAME], piece.table_header) if part]
-    return "\n".join([*heads, searchable(text)])
+    own = searchable(text)
+    heading = piece.heading.rpartition(SEPARATOR)[2]
+    parts = (name[:LONGEST_NAME], piece.table_header, own, "" if heading in own else heading[:LONGEST_EMBEDDED_HEADING])
+    return "\n".join(part for part in parts if part)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from assistant_app.engine.stopping import at_once
 from assistant_app.models.chat_model import ChatModel, Speed
 from assistant_app.models.model_files import inspect_model, starter_model
 from assistant_app.models.server_model import AnsweringModel, ServerModel
@@ -28,10 +29,12 @@ def hundredths(report: Callable[[str, float], None], cancelled: Callable[[], boo
 
     def loading(name: str, fraction: float) -> bool:
         nonlocal shown
+        if cancelled():  # whoever stopped hears no more of it
+            return False
         if int(fraction * 100) > shown:
             shown = int(fraction * 100)
             report(name, fraction)
-        return not cancelled()
+        return True
 
     return loading
 
@@ -46,6 +49,7 @@ class ModelKeeper:
         self._lock = threading.RLock()
         self._model: AnsweringModel | None = None
         self._speeds: dict[str, Speed] = {}
+        self._loading = threading.Lock()
         self._loaded_as: tuple[object, ...] = ()
         self._timer: threading.Timer | None = None
         self._uses = 0
@@ -131,14 +135,21 @@ class ModelKeeper:
         )
         if self._model is None or self._loaded_as != wanted:
             self.unload()  # first, so that two models never need memory at once
-            self._model = ChatModel.load(
-                path,
-                context=wanted[1],
-                device=wanted[2],
-                gpu_layers=wanted[3],
-                threads=wanted[4],
-                on_progress=lambda fraction: on_progress(Path(path).name, fraction),
-            )
+            name = Path(path).name
+
+            def load() -> ChatModel:
+                with self._loading:  # for the same reason one that nobody waits for any more comes to its end first
+                    return ChatModel.load(
+                        path,
+                        context=wanted[1],
+                        device=wanted[2],
+                        gpu_layers=wanted[3],
+                        threads=wanted[4],
+                        on_progress=lambda fraction: on_progress(name, fraction),
+                    )
+
+            # llama.cpp reads a vocabulary and makes a context without asking anybody.
+            self._model = at_once(load, lambda: not on_progress(name, 0.0), ChatModel.close)
             self._loaded_as = wanted
         return self._model
 

@@ -34,6 +34,7 @@ from assistant_app.engine.stopping import at_once
 from assistant_app.errors import Code, DocentError
 from assistant_app.library.embedder import check_folder
 from assistant_app.library.repair import mend_vectors
+from assistant_app.library.reranker import check_reranker
 from assistant_app.library.retrieval import Found
 from assistant_app.models.adapters import check_adapter, discover_adapters, inspect_adapter
 from assistant_app.models.model_files import check_memory, discover, inspect_model, starter_model
@@ -79,6 +80,7 @@ class Service(LibraryVerbs):
         self.mend()
         if paths is not None:
             paths = [os.path.abspath(os.path.expanduser(path)) for path in paths]
+        self.retriever.use_reranker(self.settings.text("library.reranker"))
         return self.retriever.search(question, top, self.catalog.scope(paths, collection))
 
     def ask(
@@ -116,9 +118,7 @@ class Service(LibraryVerbs):
             is_exact = self.settings.text("answer.mode") == "exact" if exact is None else exact
             if is_exact:
                 report(SourcesFound(job=job, hits=found.hits))
-                return at_once(
-                    lambda: quote(question, found, self.catalog.page_text, self.embedder, began), cancelled
-                )
+                return at_once(lambda: quote(question, found, self.catalog.page_text, self.embedder, began), cancelled)
             model_path = self.find_model(model) if model else None
             adapter_path = self.find_adapter(adapter) if adapter and adapter != NO_ADAPTER else adapter
             general = self.settings.flag("answer.general_knowledge")
@@ -335,10 +335,12 @@ class Service(LibraryVerbs):
         """Change settings by key, all or none; returns all of them.
 
         Raises:
-            DocentError: ``setting_*``, ``embedder_unusable``.
+            DocentError: ``setting_*``, ``embedder_unusable``, ``reranker_unusable``.
         """
         if folder := values.get("library.embedder"):
             check_folder(Path(str(folder)))
+        if folder := values.get("library.reranker"):
+            check_reranker(str(folder))
         self.settings.update(values)
         return self.settings.as_dict()
 

@@ -22,6 +22,9 @@ from assistant_app.protocol.records import Answer
 STREAM_MS = 60
 """Milliseconds between two layouts of a text that is being written."""
 
+_NOT_FOUND = "not in your documents"
+"""What a model is told to say where the sources do not hold the answer."""
+
 _PATIENCE_SECONDS = 3
 """After so long without a sign the time is shown, so that nobody takes waiting for standing still."""
 
@@ -301,7 +304,8 @@ class AnswerView(QWidget):
         self._text.set_answer(
             answer.answer, {citation.number: citation for citation in answer.citations}, answer.unsupported
         )
-        self._text.setVisible(bool(answer.answer))
+        says_no_more = not answer.found and answer.answer.strip(" .\n").casefold() == _NOT_FOUND
+        self._text.setVisible(bool(answer.answer) and not says_no_more)
         if event.stopped:
             self._say(self._failure, self.tr("Stopped here."), "muted")
         elif not answer.found and not answer.general:

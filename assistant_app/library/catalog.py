@@ -618,9 +618,10 @@ class Catalog(Database):
         ]
 
     def frequencies(self, words: Sequence[str], most: int) -> list[int]:
-        """In how many passages each of ``words`` (``keywords.words``) stands, stemmed as the index stems; 0 where in none.
+        """In how many passages each of ``words`` stands, stemmed as the index stems; 0 where in none.
 
-        Counting ends at ``most``, because a common word in a large library would take long.
+        They are words as ``keywords.words`` gives them. Counting ends at ``most``, because a common word in a large
+        library would take long.
         """
         found = []
         for word in words:

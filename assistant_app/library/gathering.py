@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import heapq
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from assistant_app.documents.cutting import searchable
 from assistant_app.library.catalog import Passage
-from assistant_app.library.fusion import page_score
+from assistant_app.library.fusion import CLOSENESS, closeness, fused, page_score, ranks
 from assistant_app.library.keywords import fold
 
 STRETCH = 3_000
 """Code points that count as a page where a file has none: about what stands on a printed page."""
 ALIKE = 0.9
-"""Share of the shorter passage's word triples that stand in the longer one (resemblance by shingles: Broder 1997)."""
+"""Share of a passage's word triples that stand in a better one, if it says the same (shingles: Broder 1997)."""
 AS_LONG = 0.8
-"""Length of the shorter passage as a share of the longer one's, in words, at least."""
+"""Length of the better passage as a share of the other one's, in words, at least."""
 MOST_JOINED = 2
 """Neighbours that are joined to a passage: with 120 tokens each, a hit stays below half a page."""
 GAP = 4
@@ -25,12 +25,14 @@ GAP = 4
 
 _NEGATIONS = frozenset(
     """
-    not no nor never none without except unless only cannot nicht kein keine keinen ohne nie ne pas jamais sans sauf no sin
-    nunca salvo non mai senza niet geen nooit zonder
+    not no nor never none without except unless only cannot nicht kein keine keinen ohne nie ne pas jamais sans sauf
+    sin nunca salvo non mai senza niet geen nooit zonder
     """.split()
 )
 """Texts that differ in one of these say the opposite of each other."""
 _WORD = re.compile(r"\w+")
+
+Place = tuple[int, int, int]
 
 
 class Page(NamedTuple):
@@ -41,75 +43,85 @@ class Page(NamedTuple):
     score: float
 
 
-def gather(
-    order: Sequence[Passage], scores: Mapping[int, float], wanted: int
-) -> tuple[list[Page], set[int]]:
-    """The pages of the passages in ``order`` (best first), best first, and the ids of passages that were dropped.
+class Scored(NamedTuple):
+    """What one search says of passages: ``scores`` by id, the higher the better.
 
-    Dropped is what says the same as the best passage of a better page. Only the ``wanted`` best pages are compared: that
-    is what is shown, and comparing all would take long. No page is on the list twice.
+    ``softness``: :func:`fusion.page_score`; ``weight``: what its ranking counts.
     """
-    passages_of: dict[tuple[int, int, int], list[Passage]] = {}
+
+    scores: Mapping[int, float]
+    softness: float
+    weight: float = 1.0
+
+
+def gather(
+    order: Sequence[Passage], fused_scores: Mapping[int, float], lists: Sequence[Scored], lifts: Mapping[int, float]
+) -> list[Page]:
+    """The pages of the passages in ``order`` (best first), best first.
+
+    Args:
+        fused_scores: by which ``order`` is ordered.
+        lists: what both searches said.
+        lifts: factors by content id; 1 for all others.
+    """
+    passages_of: dict[Place, list[Passage]] = {}
     for passage in order:
-        stretch = passage.start // STRETCH if passage.page is None else 0
-        passages_of.setdefault((passage.content_id, passage.section, stretch), []).append(passage)
-    number = {passage.id: place for place, passage in enumerate(order)}
-
-    def entry(held: list[Passage]) -> tuple[float, int, list[Passage]]:
-        return -page_score([scores[passage.id] for passage in held]), number[held[0].id], held
-
-    waiting = [entry(held) for held in passages_of.values()]
-    heapq.heapify(waiting)
-    pages: list[Page] = []
-    texts: list[_Words] = []
-    dropped: set[int] = set()
-    while waiting:
-        score, _, held = heapq.heappop(waiting)
-        if len(pages) < wanted:
-            said = _Words.of(held[0].text)
-            if any(said.repeats(other) for other in texts):
-                dropped.add(held[0].id)
-                if held[1:]:
-                    heapq.heappush(waiting, entry(held[1:]))
-                continue
-            texts.append(said)
-        pages.append(Page(held[0], tuple(passage.id for passage in held), -score))
-    return pages, dropped
+        passages_of.setdefault(place_of(passage), []).append(passage)
+    total = {place: fused_scores[held[0].id] for place, held in passages_of.items()}
+    for each in lists:
+        worth = {
+            place: page_score(known, each.softness)
+            for place, held in passages_of.items()
+            if (known := [each.scores[passage.id] for passage in held if passage.id in each.scores])
+        }
+        near = closeness(worth)
+        for place, score in fused([(1.0, ranks(worth))]).items():
+            total[place] += lifts.get(place[0], 1.0) * each.weight * (score + CLOSENESS * near[place])
+    pages = [Page(held[0], tuple(passage.id for passage in held), total[place]) for place, held in passages_of.items()]
+    return sorted(pages, key=lambda page: -page.score)
 
 
-class _Words(NamedTuple):
-    """A passage's words as they stand there, folded ones, and each three of those that follow one another."""
+def place_of(passage: Passage) -> Place:
+    """Content, section, and where there are no pages the stretch of the section."""
+    return passage.content_id, passage.section, passage.start // STRETCH if passage.page is None else 0
 
-    plain: list[str]
-    folded: list[str]
-    triples: set[tuple[str, ...]]
 
-    @classmethod
-    def of(cls, text: str) -> _Words:
-        plain = _WORD.findall(searchable(text))
-        folded = [fold(word) for word in plain]
-        return cls(plain, folded, set(zip(folded, folded[1:], folded[2:], strict=False)) or {tuple(folded)})
+def duplicates(order: Sequence[Passage]) -> set[int]:
+    """The ids of the passages in ``order`` (best first) that say the same as a better one."""
+    found: set[int] = set()
+    kept: list[tuple[Passage, list[str]]] = []
+    holders: dict[tuple[str, ...], list[int]] = {}
+    for passage in order:
+        words = _WORD.findall(fold(searchable(passage.text)))
+        triples = set(zip(words, words[1:], words[2:], strict=False)) or {tuple(words)}
+        common = Counter(place for triple in triples for place in holders.get(triple, ()))
+        if any(
+            count >= ALIKE * len(triples) and _says_the_same(passage.text, words, *kept[place])
+            for place, count in common.items()
+        ):
+            found.add(passage.id)
+            continue
+        for triple in triples:
+            holders.setdefault(triple, []).append(len(kept))
+        kept.append((passage, words))
+    return found
 
-    def repeats(self, other: _Words) -> bool:
-        """Whether one says what the other says: alike, and without another number, name or negation."""
-        if self.folded == other.folded:
-            return True
-        shorter, longer = sorted((len(self.folded), len(other.folded)))
-        if shorter < AS_LONG * longer:
-            return False
-        common = len(self.triples & other.triples)
-        if common < ALIKE * min(len(self.triples), len(other.triples)):
-            return False
-        differing = set(self.folded) ^ set(other.folded)
-        return not any(
-            word in differing and (word in _NEGATIONS or not own.islower())  # a capital, a digit, a script without case
-            for words in (self, other)
-            for own, word in zip(words.plain, words.folded, strict=True)
-        )
+
+def _says_the_same(text: str, words: Sequence[str], other: Passage, others: Sequence[str]) -> bool:
+    """Whether two texts that are alike differ in no number, name or negation."""
+    if words == others:
+        return True
+    differing = set(words) ^ set(others)
+    telling = {
+        fold(word)
+        for word in (*_WORD.findall(searchable(text)), *_WORD.findall(searchable(other.text)))
+        if not word.islower()  # a capital, a digit, a script without capitals
+    }
+    return not differing & (telling | _NEGATIONS) and len(words) <= len(others) / AS_LONG
 
 
 def joined_to(passage: Passage, others: Sequence[Passage]) -> list[Passage]:
-    """Those of ``others``, passages of the same page, that adjoin ``passage`` without a gap; at most :data:`MOST_JOINED`."""
+    """Those of ``others``, passages of the same page, that adjoin ``passage``; at most :data:`MOST_JOINED`."""
     start, end = passage.start, passage.start + passage.length
     joined: list[Passage] = []
     waiting = [other for other in others if other.id != passage.id]

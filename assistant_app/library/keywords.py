@@ -1,7 +1,7 @@
 """Words as the keyword index knows them: one form for a text and for a question, in any script.
 
-SQLite's tokenizer splits at white space only what was prepared here. Letters are folded (width, case, accents, vowel signs
-of Hebrew and Arabic, Turkish dotless i), and scripts without spaces between words are cut into overlapping pairs
+SQLite's tokenizer splits at white space only what was prepared here. Letters are folded (width, case, accents, vowel
+signs of Hebrew and Arabic, Turkish dotless i), and scripts without spaces between words are cut into overlapping pairs
 (bigrams), as Lucene's CJK analysis does. None of it is shown: offsets of hits are those of the page's own text.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from itertools import pairwise
 
 ALONE = "\ufe0e"
 """Ends a word that is one character of a script without spaces: it is looked for as the beginning of a pair."""
@@ -25,7 +26,10 @@ _WORD = re.compile(rf"(?:[^\W_]|[{_UNSEGMENTED}\u0900-\u0963\u0966-\u0dff\u0f18-
 _PLAIN = re.compile(r"[a-z0-9]+")
 _RUN = re.compile(rf"[{_UNSEGMENTED}]+|[^{_UNSEGMENTED}]+")
 _IS_RUN = re.compile(rf"[{_UNSEGMENTED}]")
-_ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]")
+_ACCENTS = re.compile(
+    "[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7"  # Latin, Greek, Cyrillic; Hebrew
+    "\u0610-\u061a\u0640\u064b-\u065f\u0670\u06d6-\u06ed]"  # Arabic
+)
 _INVISIBLE = re.compile("[\u00ad\u200b\u200d-\u200f\u202a-\u202e\u2060-\u2069\ufe00-\ufe0f\ufeff]")
 _LETTERS = str.maketrans(
     {
@@ -97,4 +101,4 @@ def _units(run: str) -> list[str]:
 
 def _pairs(run: str) -> list[str]:
     units = _units(run)
-    return [first + second for first, second in zip(units, units[1:], strict=False)]
+    return [first + second for first, second in pairwise(units)]

@@ -66,4 +66,3 @@ class Names:
         ]
         found.sort(key=lambda each: (-each.share, each.path))
         return found
-

@@ -44,7 +44,7 @@ class Reranker:
         with self._lock, ThreadPoolExecutor(1, "rerank") as own:
             found = own.submit(self._predict, pairs).result()
         if len(found) != len(texts) or not all(map(math.isfinite, found)):
-            raise self._refused("scores")
+            raise _refused(self.folder, "scores")
         return found
 
     def _predict(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
@@ -53,41 +53,47 @@ class Reranker:
             predicted = model.predict(list(pairs), batch_size=8, show_progress_bar=False, convert_to_numpy=True)
             return [float(score) for score in predicted]
         except Exception as error:  # whatever a model that loads by chance makes of texts
-            raise self._refused("scores", error) from error
+            raise _refused(self.folder, "scores", error) from error
 
     @cached_property
     def _model(self) -> Any:
-        folder = Path(self.folder)
-        self._check(folder)
+        check_reranker(self.folder)
         try:
             from sentence_transformers import CrossEncoder
 
             model = CrossEncoder(
-                str(folder),
+                self.folder,
                 device="cpu",
                 local_files_only=True,
                 trust_remote_code=False,
                 model_kwargs={"use_safetensors": True},
             )
         except Exception as error:  # as with an embedding model
-            raise self._refused("load", error) from error
+            raise _refused(self.folder, "load", error) from error
         if model.num_labels != 1:
-            raise self._refused("scores")
+            raise _refused(self.folder, "scores")
         return model
 
-    def _check(self, folder: Path) -> None:
-        if not folder.is_dir():
-            raise self._refused("folder")
-        try:
-            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-            usable = isinstance(config, dict) and "auto_map" not in config  # that names code of the folder's own
-        except (OSError, ValueError) as error:
-            raise self._refused("config", error) from error
-        if not usable:
-            raise self._refused("config")
-        if not (folder / "model.safetensors").is_file() and not list(folder.glob("model-*.safetensors")):
-            raise self._refused("weights")
 
-    def _refused(self, why: str, error: Exception | None = None) -> DocentError:
-        said = (str(error).splitlines() or [type(error).__name__])[0][:200] if error is not None else ""
-        return DocentError(Code.RERANKER_UNUSABLE, path=self.folder, why=why, said=said)
+def check_reranker(path: str) -> None:
+    """Whether a folder looks like a CrossEncoder that may be loaded; nothing is loaded.
+
+    Raises:
+        DocentError: ``reranker_unusable`` (``path``, ``why``: ``folder``, ``config`` or ``weights``).
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise _refused(path, "folder")
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _refused(path, "config", error) from error
+    if not isinstance(config, dict) or "auto_map" in config:  # that names code of the folder's own
+        raise _refused(path, "config")
+    if not list(folder.glob("model*.safetensors")):
+        raise _refused(path, "weights")
+
+
+def _refused(path: str, why: str, error: Exception | None = None) -> DocentError:
+    said = (str(error).splitlines() or [type(error).__name__])[0][:200] if error is not None else ""
+    return DocentError(Code.RERANKER_UNUSABLE, path=path, why=why, said=said)

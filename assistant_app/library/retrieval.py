@@ -20,8 +20,8 @@ from typing import NamedTuple
 from assistant_app.documents.cutting import searchable
 from assistant_app.library.catalog import Catalog, Passage, Scope
 from assistant_app.library.embedder import Embedder
-from assistant_app.library.fusion import fused
-from assistant_app.library.gathering import Page, gather, joined_to
+from assistant_app.library.fusion import KEYWORD_SOFTNESS, SOFTNESS, fused, ranks
+from assistant_app.library.gathering import Page, Scored, duplicates, gather, joined_to
 from assistant_app.library.keywords import fold, words
 from assistant_app.library.naming import MOST_NAMED, Named, Names
 from assistant_app.library.reranker import RERANKED, Reranker
@@ -32,13 +32,16 @@ CANDIDATES = 80
 """Passages that each list contributes."""
 NAMED_CANDIDATES = 40
 """Passages that each list contributes besides from the documents that the question names."""
-LIFT = 0.5
+LIFT = 0.25
 """What a clearly named document's pages gain, as a share of their score. They are lifted, and no other is left out: a
 question may name a document that does not hold the answer."""
 FOREIGN = 0.25
 """Weight of the vectors' ranking where the embedding model does not know the question's script."""
-COMMON = 0.2
-"""A word that stands in more than this share of the passages is not searched for, unless all are so common."""
+COMMON = 0.4
+"""A word that stands in more than this share of the passages is not searched for, unless all are so common. From half
+of them on BM25 gives it no weight."""
+COMPARED = 3
+"""For each page that is wanted, so many passages are looked through for repetitions."""
 MOST_ROWS = 4_000
 """Rows of the keyword index that a search reads at most, rarest words first. BM25 costs a microsecond or more for each,
 so that a search in a large library would take ever longer; and a word that stands in more passages says little."""
@@ -87,14 +90,17 @@ class _Ranked(NamedTuple):
 class Retriever:
     """Finds passages in one library."""
 
-    def __init__(
-        self, catalog: Catalog, vectors: Vectors, embedder: Embedder, reranker: Reranker | None = None
-    ) -> None:
+    def __init__(self, catalog: Catalog, vectors: Vectors, embedder: Embedder) -> None:
         self._catalog = catalog
         self._vectors = vectors
         self._embedder = embedder
-        self.reranker = reranker
+        self._reranker: Reranker | None = None
         self._names: tuple[int, Names] | None = None
+
+    def use_reranker(self, folder: str) -> None:
+        """Let the CrossEncoder in ``folder`` sort the best pages again from now on; "" for none. Loads nothing yet."""
+        if folder != (self._reranker.folder if self._reranker else ""):
+            self._reranker = Reranker(folder) if folder else None
 
     def search(self, question: str, top: int, scope: Scope | None = None) -> Found:
         """The ``top`` best pages for ``question``, within ``scope`` or in the whole library.
@@ -103,6 +109,7 @@ class Retriever:
             DocentError: ``embedder_*``, ``reranker_unusable``, ``library_damaged``, ``vector_server_*``.
         """
         clock = _Clock()
+        reranker = self._reranker
         question = question.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text
         vector = self._embedder.embed_question(question)
         clock.lap("embed")
@@ -119,25 +126,31 @@ class Retriever:
             also = self._catalog.matching(asked, NAMED_CANDIDATES, contents)
             matching = [(number, -score) for number, score in _merged(_negated(matching), _negated(also))]
         clock.lap("keywords")
-        ranked = _Ranked(
-            {number: rank for rank, (number, _) in enumerate(near, start=1)},
-            {number: rank for rank, (number, _) in enumerate(matching, start=1)},
-            dict(near),
-        )
+        cosines, keywords = dict(near), {number: -score for number, score in matching}
+        ranked = _Ranked(ranks(cosines), ranks(keywords), cosines)
         # A passage that no document has (removed, or half indexed) drops out here, and a vector without a passage.
-        ids = [*ranked.vectors.keys() | ranked.keywords.keys()]
+        ids = [*cosines.keys() | keywords.keys()]
         passages = self._catalog.passages(ids, None if scope is None else scope.document_ids)
-        scores = self._scores(question, ranked, named, passages)
+        weight = FOREIGN if not self._embedder.folder and not is_latin(question) else 1.0
+        lifts = {each.content_id: 1 + LIFT * each.share for each in reversed(named)}
+        scores = fused([(weight, ranked.vectors), (1.0, ranked.keywords)])
+        scores = {number: scores[number] * lifts.get(each.content_id, 1.0) for number, each in passages.items()}
         order = sorted(passages.values(), key=lambda passage: (-scores[passage.id], passage.id))
-        pages, duplicates = gather(order, scores, max(top, RERANKED if self.reranker else 0))
+        repeated = duplicates(order[: COMPARED * max(top, RERANKED if reranker else 0)])
+        lists = [
+            Scored(cosines, SOFTNESS, weight),
+            Scored(keywords, KEYWORD_SOFTNESS * max(keywords.values(), default=1.0)),
+        ]
+        pages = gather([each for each in order if each.id not in repeated], scores, lists, lifts)
         clock.lap("fuse")
+        page_ranks = {number: rank for rank, page in enumerate(pages, start=1) for number in page.ids}
         reranked: dict[int, int] = {}
-        if self.reranker is not None and pages and top:
-            pages = _sorted_again(self.reranker, question, pages)
+        if reranker is not None and pages and top:
+            pages = _sorted_again(reranker, question, pages)
             reranked = {page.best.id: rank for rank, page in enumerate(pages[:RERANKED], start=1)}
             clock.lap("rerank")
         hits, joined = self._hits(pages[:top], order[: max(top, 0)], ranked, by_rank=bool(reranked))
-        candidates = _candidates(order, pages, top, ranked, reranked, joined, duplicates)
+        candidates = _candidates(order, pages[:top], ranked, page_ranks, reranked, joined, repeated)
         clock.lap("join")
         return Found(hits, clock.milliseconds(), candidates, asked, [each.path for each in named])
 
@@ -157,14 +170,6 @@ class Retriever:
         telling = [(count, word) for count, word in known if count <= most][:MOST_WORDS] or known[:3]
         rows = accumulate(count for count, _ in telling)
         return [word for (_, word), read in zip(telling, rows, strict=True) if read <= MOST_ROWS]
-
-    def _scores(
-        self, question: str, ranked: _Ranked, named: Sequence[Named], passages: Mapping[int, Passage]
-    ) -> dict[int, float]:
-        foreign = not self._embedder.folder and not is_latin(question)
-        scores = fused([(FOREIGN if foreign else 1.0, ranked.vectors), (1.0, ranked.keywords)])
-        lifts = {each.content_id: 1 + LIFT * each.share for each in reversed(named)}
-        return {number: scores[number] * lifts.get(passage.content_id, 1.0) for number, passage in passages.items()}
 
     def _hits(
         self, pages: Sequence[Page], best: Sequence[Passage], ranked: _Ranked, *, by_rank: bool
@@ -216,23 +221,22 @@ def _sorted_again(reranker: Reranker, question: str, pages: Sequence[Page]) -> l
 def _candidates(
     order: Sequence[Passage],
     pages: Sequence[Page],
-    top: int,
     ranked: _Ranked,
+    page_ranks: Mapping[int, int],
     reranked: Mapping[int, int],
     joined: set[int],
-    duplicates: set[int],
+    repeated: set[int],
 ) -> list[Candidate]:
-    """The way of every candidate, by fused rank."""
-    page_of = {number: (rank, page) for rank, page in enumerate(sorted(pages, key=_by_score), start=1) for number in page.ids}
-    kept = {page.best.id for page in pages[:top]}
-    shown = {number for page in pages[:top] for number in page.ids}
+    """The way of every candidate, by fused rank; ``pages`` are those that were given."""
+    kept = {page.best.id for page in pages}
+    shown = {number for page in pages for number in page.ids}
 
     def fate(number: int) -> Fate:
         if number in kept:
             return "kept"
         if number in joined:
             return "joined"
-        if number in duplicates:
+        if number in repeated:
             return "duplicate"
         return "same_page" if number in shown else "lower"
 
@@ -250,16 +254,12 @@ def _candidates(
             vector_rank=ranked.vectors.get(passage.id),
             keyword_rank=ranked.keywords.get(passage.id),
             fused_rank=rank,
-            page_rank=page_of[passage.id][0] if passage.id in page_of else None,
+            page_rank=page_ranks.get(passage.id),
             reranker_rank=reranked.get(passage.id),
             similarity=ranked.similarities.get(passage.id),
         )
         for rank, passage in enumerate(order, start=1)
     ]
-
-
-def _by_score(page: Page) -> float:
-    return -page.score
 
 
 def _merged(first: Sequence[tuple[int, float]], second: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -152,8 +152,15 @@ class ChatModel:
         log.start()
         try:
             self._load(gpu_layers, on_progress)
+
+            def go_on() -> None:
+                if on_progress is not None and not on_progress(1.0):
+                    raise DocentError(Code.CANCELLED)
+
+            go_on()
             self._make_context(context, threads)
-            self._make_template()
+            go_on()
+            self._make_template(go_on)
         except BaseException:
             self.close()
             raise
@@ -207,10 +214,11 @@ class ChatModel:
         self._memory = llama.llama_get_memory(self._context)
         self._stop.attach(self._context)
 
-    def _make_template(self) -> None:
+    def _make_template(self, go_on: Callable[[], None]) -> None:
         source = read_chat_template(self.path)
+        go_on()
         vocabulary = self._vocabulary = Vocabulary(self._model, self.path)
-        special = vocabulary.special(source)
+        special = vocabulary.special(source, go_on)
         self._template = ChatTemplate(source, bos=vocabulary.bos, eos=vocabulary.eos, special=special, path=self.path)
 
     # ------------------------------------------------------------ prompts

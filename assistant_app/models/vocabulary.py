@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Callable
 from typing import Any
 
 import llama_cpp.llama_cpp as llama
@@ -41,8 +42,11 @@ class Vocabulary:
     def _text(self, token: int) -> str:
         return bytes(llama.llama_vocab_get_text(self._vocab, token) or b"").decode("utf-8", "replace")
 
-    def special(self, template: str) -> list[str]:
+    def special(self, template: str, go_on: Callable[[], None] = lambda: None) -> list[str]:
         """The texts that the tokeniser takes for special tokens wherever they stand in a prompt.
+
+        Args:
+            go_on: called now and then, because a large vocabulary takes a while; what it raises ends this.
 
         Raises:
             DocentError: ``model_damaged`` where some bytes have no token: llama.cpp's tokeniser would end the process.
@@ -52,6 +56,8 @@ class Vocabulary:
         special: list[str] = []
         bytes_seen: set[str] = set()
         for token in range(llama.llama_vocab_n_tokens(self._vocab)):
+            if token % 4096 == 0:
+                go_on()
             kind = llama.llama_vocab_get_attr(self._vocab, token)
             if not kind & wanted:
                 continue

@@ -20,7 +20,7 @@ from assistant_app.answering.answer import (
 from assistant_app.library.retrieval import Found
 from assistant_app.models.chat_model import ChatModel
 from assistant_app.models.model_files import starter_model
-from assistant_app.protocol.records import Hit
+from assistant_app.protocol.records import Candidate, Hit
 
 PAGES = [
     "The Aurora plan has a calendar year deductible of $1,250 for each person.",
@@ -205,3 +205,34 @@ def test_an_answer_from_general_knowledge_is_marked_in_every_way(model: ChatMode
     assert answer.nearest
     assert outcome.inspection is not None
     assert PAGES[0] not in outcome.inspection.prompt
+
+
+@pytest.mark.models
+def test_what_the_search_kept_and_the_context_did_not_hold_says_so() -> None:
+    small = ChatModel.load(str(starter_model()), context=160, device="cpu")
+    try:
+        hits = found(0.9, 0.5, 0.4).hits
+        candidates = [
+            Candidate(
+                path=each.path,
+                page=each.page,
+                page_label=each.page_label,
+                section=each.section,
+                start=each.start,
+                length=each.length,
+                text=each.text,
+                fate="kept",
+            )
+            for each in hits
+        ]
+        everything = Found(hits, {"total": 1.5}, candidates, ["deductible"], ["/Aurora.pdf"])
+        how = How(time.perf_counter(), None, 24, 0.0, lambda text, thinking: None, lambda: False)
+        outcome = write("What is the deductible?", everything, small, lambda path, page: (PAGES[page - 1], 0), how)
+    finally:
+        small.close()
+    left_out = [hit.page for hit in outcome.answer.left_out]
+    assert left_out
+    assert outcome.inspection is not None
+    assert [each.page for each in outcome.inspection.candidates if each.fate == "no_room"] == left_out
+    assert (outcome.inspection.words, outcome.inspection.named) == (["deductible"], ["/Aurora.pdf"])
+    assert all(page not in outcome.inspection.prompt for page in PAGES[-len(left_out) :])

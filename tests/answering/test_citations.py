@@ -369,3 +369,12 @@ def test_whatever_the_page_holds_quotes_are_cut_from_it(page: str, answer: str, 
     text = page[start : start + length]
     source = Hit(rank=1, path="/p", page=1, page_label="1", score=1, text=text, start=start, length=length)
     assert_sound(cite(answer, [source], lambda path, number: (page, 0)), lambda path, number: page)
+
+
+def test_a_bare_number_needs_half_of_the_questions_words_beside_it() -> None:
+    """A person asks in other words than the document's: "must I spend" is not "deductible", and it is there."""
+    asked = "What amount is the Aurora plan's yearly deductible?"
+    near = cited("$2,000 [2].", asked)
+    assert [(each.verified, each.page) for each in near.citations] == [(True, 13)]
+    far = cited("$2,000 [2].", "How many ferries cross the wide harbour in winter?")
+    assert not any(each.verified for each in far.citations)

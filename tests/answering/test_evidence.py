@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from assistant_app.answering.evidence import LEAST, suffices, weigh
+from assistant_app.answering.evidence import LEAST, NEAR, is_open, suffices, weigh
 from assistant_app.answering.pages import Pages
 from assistant_app.library.embedder import Embedder
 from assistant_app.protocol.records import Hit
@@ -115,3 +116,22 @@ def test_a_question_of_any_length_is_weighed(embedder: Embedder) -> None:
     """Quadratic time would be hours here; the limit only keeps such a fault from hanging the run."""
     for question in ("7" * 1_000_000, "x-" * 100_000, "_" * 1_000_000, "QX7 " * 50_000):
         weigh(question, hits(INVOICE), Pages(lambda path, page: (INVOICE, 0)), embedder)
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Describe everything that the booklet says about the plan.", True),
+        ("Please summarise the leave rules", True),
+        ("Can you give me a short overview of the benefits?", True),
+        ("What is this report about?", True),
+        ("Tell me more about the deductible.", True),
+        ("What is the deductible of the Aurora plan?", False),
+        ("Who listed the ships?", False),
+        ("What does the plan say about teeth?", False),
+    ],
+)
+def test_a_task_needs_no_single_sentence_that_answers_it(question: str, expected: bool) -> None:
+    [hit] = hits(PLAN)
+    assert is_open(question, [msgspec.structs.replace(hit, similarity=NEAR)]) is expected
+    assert not is_open(question, [msgspec.structs.replace(hit, similarity=NEAR - 0.01)])

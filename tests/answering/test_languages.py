@@ -37,7 +37,7 @@ def chinese_pdf(path: Path) -> Path:
 
 
 def right_to_left_pdf(path: Path, lines: list[str]) -> Path:
-    """As programs write it: glyphs from left to right as they are seen, a font of its own, and what each glyph means."""
+    """As programs write it: glyphs from left to right as they are seen, and what each of them means."""
     letters = sorted({letter for line in lines for letter in line if not letter.isascii()})
     code = {letter: 0x80 + place for place, letter in enumerate(letters)}
     mapping = b"".join(b"<%02X> <%04X>\n" % (number, ord(letter)) for letter, number in code.items())

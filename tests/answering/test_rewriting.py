@@ -217,6 +217,15 @@ def test_a_model_that_goes_astray_is_stopped_early() -> None:
     assert len(model.said) < 80
 
 
+@pytest.mark.parametrize(
+    "text", ["The deductible of the Aurora plan is waived. ", "The answer: what is the deductible "]
+)
+def test_a_statement_is_not_heard_to_its_end(text: str) -> None:
+    model = Scripted(text * 20)
+    assert rewritten(model) == "What is the deductible of the Aurora plan, and for children?"
+    assert len(model.said) < 20
+
+
 def test_the_prompt_begins_with_what_the_model_has_in_memory() -> None:
     before: list[ChatMessage] = [
         {"role": "system", "content": "Answer."},

@@ -116,6 +116,11 @@ UNSUPPORTED = [
     # words
     ("The annual copay is $2,000.", "The annual deductible is $2,000."),
     ("The plan covers vision.", "The plan covers dental."),
+    # one word of many exchanged
+    (
+        "The Aurora plan covers yearly vision care for adult members of the family.",
+        "The Aurora plan covers yearly dental care for adult members of the family.",
+    ),
     ("", "The plan covers dental."),
     ("It is what it is.", "It is what it is."),
 ]

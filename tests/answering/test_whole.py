@@ -300,10 +300,19 @@ def document_text(word: str) -> tuple[str, ...]:
 
 
 def test_a_stopped_comparison_is_whole_but_in_the_documents_words() -> None:
-    read, model = compared(nonsense, cancelled=lambda: True)
+    asked: list[str] = []
+
+    def says(instruction: str, sources: str) -> str:
+        asked.append(sources)
+        return nonsense(instruction, sources)
+
+    read, model = compared(says, cancelled=lambda: len(asked) >= 1)
     assert read.stopped
-    assert model.asked == []
+    assert len(model.asked) == 1
     assert "$2,500" in sections(read)["What differs"]
+    assert "nurse" in sections(read)["Only in Other"]
+    nothing, model = compared(nonsense, cancelled=lambda: True)
+    assert (nothing.stopped, nothing.text, model.asked) == (True, "", [])
 
 
 def test_long_lists_are_cut_and_say_so() -> None:

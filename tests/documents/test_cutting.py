@@ -428,4 +428,5 @@ def test_all_of_what_is_embedded_is_read() -> None:
         for piece in done.pieces:
             text = embedded_text(name, piece, page.text[piece.start : piece.start + piece.length])
             assert len(embedder.token_spans(text)) <= 254
-    assert embedded_text("A plan", Piece(0, 1, "Care › Inside"), "deduc-\ntible") == "A plan\ndeductible"
+    assert embedded_text("A plan", Piece(0, 1, "Care › Inside"), "deduc-\ntible") == "A plan\ndeductible\nInside"
+    assert embedded_text("A plan", Piece(0, 1, "Care › Inside"), "Inside: 5 USD") == "A plan\nInside: 5 USD"

@@ -317,6 +317,21 @@ def test_what_nobody_can_interrupt_is_left_behind() -> None:
     assert at_once(lambda: 7, lambda: False) == 7
     with pytest.raises(ZeroDivisionError):
         at_once(lambda: 1 / 0, lambda: False)
+    thrown: list[int] = []
+    finished, discarded = threading.Event(), threading.Event()
+
+    def discard(result: int) -> None:
+        thrown.append(result)
+        discarded.set()
+
+    with pytest.raises(DocentError):
+        at_once(lambda: 5 if finished.wait(20) else 0, lambda: True, discard)
+    assert thrown == []
+    finished.set()
+    assert discarded.wait(20)
+    assert thrown == [5]
+    assert at_once(lambda: 6, lambda: False, discard) == 6
+    assert thrown == [5]
 
 
 def test_a_conversation_over_the_pipe(engine: Engine, plan: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -18,6 +19,7 @@ from assistant_app.gui.main_window import MainWindow
 from assistant_app.gui.settings_page import number_text
 from assistant_app.protocol.records import Candidate, Citation
 from tests.gui.test_turns import asked
+from tests.gui.test_window import requests
 
 Maker = Callable[..., MainWindow]
 LEFT = Qt.MouseButton.LeftButton
@@ -181,14 +183,15 @@ def test_a_passage_is_shown_in_its_page(qtbot: QtBot, window: Maker) -> None:
     assert not inspector.isVisible()
 
 
-def test_the_version_on_the_screen_is_explained(qtbot: QtBot, window: Maker) -> None:
-    made = window({"generate": 4})
+def test_the_version_on_the_screen_is_explained(qtbot: QtBot, window: Maker, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    made = window({"generate": 4}, "--log", str(log))
     turn = asked(qtbot, made)
     turn.answer.ask_again_requested.emit()
     qtbot.waitUntil(lambda: turn.answer.version_text == "2/2")
     qtbot.mouseClick(turn.answer.older_button, LEFT)
     qtbot.waitUntil(lambda: turn.answer.version_text == "1/2")
-    asked_for = []
-    made.conversation.inspect_requested.connect(lambda record: asked_for.append(record.version))
     made.menus.inspect_requested.emit()
-    assert asked_for == [1]
+    qtbot.waitUntil(lambda: bool(requests(log, "inspect_answer")))
+    (request,) = requests(log, "inspect_answer")
+    assert (request["turn"], request["version"]) == (1, 1)

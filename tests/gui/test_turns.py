@@ -12,6 +12,8 @@ from pytestqt.qtbot import QtBot
 from assistant_app.gui.answer_text import AnswerText
 from assistant_app.gui.main_window import MainWindow
 from assistant_app.gui.turn_view import TurnView
+from assistant_app.protocol import messages
+from assistant_app.protocol.records import Answer
 from tests.gui.test_window import ask, requests, wait_for_documents
 
 Maker = Callable[..., MainWindow]
@@ -186,3 +188,11 @@ def test_a_forged_sentence_does_not_make_the_search_for_it_slow(qtbot: QtBot) ->
     qtbot.addWidget(text)
     text.set_answer("[1]" * 5000, {}, ["1" * 4000 + "z"])
     assert underlined(text) == []
+
+
+def test_not_found_is_said_once(qtbot: QtBot, window: Maker) -> None:
+    made = window({"generate": 2, "not_found": True, "answer": "Not in your documents."})
+    turn = asked(qtbot, made)
+    assert not turn.answer.text_widget.isVisible()
+    turn.answer.finish(messages.Answered(answer=Answer(question="?", answer="No. It says so nowhere.", found=False)))
+    assert turn.answer.text_widget.isVisible()

@@ -84,7 +84,7 @@ def test_an_engine_killed_in_mid_answer_is_a_sentence_and_can_be_asked_again(
     file = text_pdf(tmp_path / "Aurora_plan.pdf", PAGES)
     assert drop(window, files(file))
     qtbot.waitUntil(lambda: "3 pages" in words(window, file), timeout=PATIENCE)
-    ask(qtbot, window, "Describe everything that the booklet says about the plan and leave.")
+    ask(qtbot, window, "What is the deductible of the Aurora plan, and what does a visit to a specialist cost?")
     answer = window.conversation.turns[-1].answer
     qtbot.waitUntil(lambda: bool(answer.text), timeout=PATIENCE)
     killed = window.engine.process_id

@@ -345,6 +345,10 @@ def test_a_server_that_never_ends_is_cut(serve: Any) -> None:
     assert len(done.text) < 2_000
 
 
+def test_a_line_without_an_end_is_not_kept(serve: Any) -> None:
+    assert problem_of(serve(endless_line)).details["said"] == "a line without an end"
+
+
 def test_half_characters_do_no_harm(serve: Any) -> None:
     done, _ = generate(serve(lambda to: (to.begin(), to.event(piece(content="a\ud800b")), to.event(END))))
     assert done.text == "a?b"
