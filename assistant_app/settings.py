@@ -125,22 +125,26 @@ DECLARATIONS: tuple[Declaration, ...] = (
         "answer.general_knowledge",
         False,
         "General knowledge",
-        "Where the documents do not hold the answer, the model may answer from what it knows by itself. Such answers are marked.",
+        "Where the documents do not hold the answer, the model may answer from what it knows by itself. Such answers "
+        "are marked.",
     ),
     Declaration(
         "model.server",
         "",
         "Answering server",
-        "Address of an OpenAI-compatible server (http://host:8080/v1) that answers in place of the model. Questions and passages are "
-        "sent to it. Empty: nothing leaves this computer.",
+        "Address of an OpenAI-compatible server (http://host:8080/v1) that answers in place of the model. Questions "
+        "and passages are sent to it. Empty: nothing leaves this computer.",
         pattern=r"(?:https?://[^\s/]+(?:/[^\s]*)?)?",
     ),
-    Declaration("model.server_model", "", "Model on the server", "Its name there. Empty: the first that the server lists."),
+    Declaration(
+        "model.server_model", "", "Model on the server", "Its name there. Empty: the first that the server lists."
+    ),
     Declaration(
         "library.embedder",
         "",
         "Embedding model",
-        "Folder of a sentence-transformers model. Empty: the built-in one (English). The library is embedded anew in the background.",
+        "Folder of a sentence-transformers model. Empty: the built-in one (English). The library is embedded anew in "
+        "the background.",
     ),
     Declaration(
         "library.reranker",

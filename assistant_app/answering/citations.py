@@ -97,9 +97,7 @@ def cite(answer: str, sources: Sequence[Hit], page_text: PageText, question: str
         pieces[-1] = _with_marks(bare, [_number(numbered, quote, given_by) for quote, given_by in chosen])
     if not numbered:
         candidates = [
-            (quote, bare, place)
-            for said, least, bare, place in plain
-            if (quote := quotes.best(said, sources, least))
+            (quote, bare, place) for said, least, bare, place in plain if (quote := quotes.best(said, sources, least))
         ]
         if candidates:
             quote, bare, place = max(candidates, key=lambda candidate: candidate[0].share)

@@ -130,8 +130,10 @@ def weigh(question: str, hits: Sequence[Hit], pages: Pages, embedder: Embedder) 
 
 
 def is_open(question: str, hits: Sequence[Hit]) -> bool:
-    """Whether a task is set ("Describe the plan.", "What is this report about?") on a subject that the passages have: no
-    single sentence is the answer then, and none needs to hold its words."""
+    """Whether a task is set ("Describe the plan.", "What is this report about?") on a subject that the passages have.
+
+    No single sentence is the answer then, and none needs to hold its words.
+    """
     return bool(_OPEN.match(question)) and any((hit.similarity or 0.0) >= NEAR for hit in hits)
 
 

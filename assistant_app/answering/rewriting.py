@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from assistant_app.answering.support import Claim, claim, fold, stem
 from assistant_app.errors import Code, DocentError
-from assistant_app.models.chat_model import ChatMessage, Generated
+from assistant_app.models.chat_model import ChatMessage, Generates
 
 LONGEST = 300
 """Code points of a follow-up that is looked at; whoever writes more has said what they mean."""
@@ -75,20 +75,10 @@ _END = re.compile(r"[?？]|(?<=\S)\s*\n")
 _ENDS = " \t\n?？.!。¿"
 
 
-class Model(Protocol):
+class Model(Generates, Protocol):
     """What rewriting needs of a model; see ``ChatModel``."""
 
     last: list[ChatMessage]
-
-    def generate(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        max_tokens: int,
-        temperature: float,
-        on_text: Callable[[str], None],
-        cancelled: Callable[[], bool],
-    ) -> Generated: ...
 
 
 class Asked(NamedTuple):

@@ -23,7 +23,7 @@ from assistant_app.answering.support import Claim, claim, supports
 from assistant_app.answering.thinking import ThinkingFilter
 from assistant_app.documents.cutting import searchable
 from assistant_app.documents.passages import fold_space, sentences
-from assistant_app.models.chat_model import ChatMessage, Generated
+from assistant_app.models.chat_model import ChatMessage, Generates
 from assistant_app.protocol.records import Citation, Hit, TokenCounts
 
 if TYPE_CHECKING:
@@ -68,23 +68,13 @@ _STOPS = ".!?…。！？"
 _SHORTEST, _LONGEST = 30, 400
 
 
-class Model(Protocol):
+class Model(Generates, Protocol):
     """What this needs of a model; see ``ChatModel``."""
 
     @property
     def context(self) -> int: ...
 
     def count(self, messages: Sequence[ChatMessage]) -> int: ...
-
-    def generate(
-        self,
-        messages: Sequence[ChatMessage],
-        *,
-        max_tokens: int,
-        temperature: float,
-        on_text: Callable[[str], None],
-        cancelled: Callable[[], bool],
-    ) -> Generated: ...
 
 
 class Read(NamedTuple):

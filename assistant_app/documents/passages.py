@@ -23,8 +23,8 @@ LONGEST_TOKEN = 20
 of thousands of letters, say) is one token to it, and must not make a passage of any length."""
 
 # Stops of Latin, Arabic, Urdu, Armenian, Ethiopic and others need white space behind them; those of Chinese, Japanese,
-# Hindi, Khmer and Burmese need none, and take a closing quotation mark along. Thai has no stops: there a line's end or a
-# blank line must do.
+# Hindi, Khmer and Burmese need none, and take a closing quotation mark along. Thai has no stops: there a line's end or
+# a blank line must do.
 _SENTENCE_END = re.compile(
     r"(?<=[.!?…؟۔։።])[\"'”’)\]»]*\s+(?=\S)"
     r"|(?<=[。！？｡；।॥။។])(?![。！？｡；।॥။។])[\"”’」』）】》〉]*|(?<=．)(?=[^\d.．\s])|\n[^\S\n]*\n\s*|\n[^\S\n]*(?=(?:[•▪●◦‣∙·*-]|\(?\d{1,2}[.)])\s)"

@@ -157,7 +157,8 @@ class PageText(Line, kw_only=True, tag="page_text"):
         ocr: ``used`` where the page is a picture and text recognition read it (or found nothing to read); where there
             is no text but something is drawn, ``missing``: recognition is not installed, or ``off``: it was not
             wanted. "" for pages with text, for blank ones, and where ``error`` is set.
-        kind, paged, outline, metadata: as in :class:`ReadStarted`, put in by the reader pool; the outline only on page 1.
+        kind, paged, outline, metadata: as in :class:`ReadStarted`, put in by the reader pool; the outline only on
+            page 1.
     """
 
     page: int

@@ -301,7 +301,7 @@ class LibraryVerbs:
     def embed_anew(
         self, *, seconds: float = float("inf"), report: Report = ignore, cancelled: Cancelled = never
     ) -> bool:
-        """Embed the library with the model that the settings name, for so many ``seconds``; returns whether that is done.
+        """Embed the library with the model that the settings name, for so many ``seconds``; returns whether it is done.
 
         Until it is, everything goes on with the vectors of the model before; what was embedded is kept for later.
 

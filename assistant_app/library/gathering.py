@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -15,21 +14,18 @@ from assistant_app.library.keywords import fold
 STRETCH = 3_000
 """Code points that count as a page where a file has none: about what stands on a printed page."""
 ALIKE = 0.9
-"""Share of a passage's word triples that stand in a better one, if it says the same (shingles: Broder 1997)."""
-AS_LONG = 0.8
-"""Length of the better passage as a share of the other one's, in words, at least."""
+"""Share of a passage's word triples that stand in a better one, if it repeats it (shingles: Broder 1997)."""
 MOST_JOINED = 2
 """Neighbours that are joined to a passage: with 120 tokens each, a hit stays below half a page."""
 GAP = 4
 """Code points of white space between two passages that adjoin."""
 
-_NEGATIONS = frozenset(
-    """
-    not no nor never none without except unless only cannot nicht kein keine keinen ohne nie ne pas jamais sans sauf
-    sin nunca salvo non mai senza niet geen nooit zonder
-    """.split()
+LEAST = 8
+"""Words of a passage that counts as repeated because it is part of a better one: a few words stand in many texts."""
+_SMALL_WORDS = frozenset(
+    "a an the of to in on at for by with from and or is are was were be been it its this that these those as".split()
 )
-"""Texts that differ in one of these say the opposite of each other."""
+"""Texts that are alike and differ in these alone say the same; any other word may be another fact."""
 _WORD = re.compile(r"\w+")
 
 Place = tuple[int, int, int]
@@ -89,35 +85,24 @@ def place_of(passage: Passage) -> Place:
 def duplicates(order: Sequence[Passage]) -> set[int]:
     """The ids of the passages in ``order`` (best first) that say the same as a better one."""
     found: set[int] = set()
-    kept: list[tuple[Passage, list[str]]] = []
-    holders: dict[tuple[str, ...], list[int]] = {}
+    kept: list[str] = []
+    alike: dict[frozenset[str], list[list[str]]] = {}
     for passage in order:
         words = _WORD.findall(fold(searchable(passage.text)))
-        triples = set(zip(words, words[1:], words[2:], strict=False)) or {tuple(words)}
-        common = Counter(place for triple in triples for place in holders.get(triple, ()))
-        if any(
-            count >= ALIKE * len(triples) and _says_the_same(passage.text, words, *kept[place])
-            for place, count in common.items()
-        ):
+        whole = f" {' '.join(words)} "
+        same_words = alike.setdefault(frozenset(words) - _SMALL_WORDS, [])
+        is_part = len(words) >= LEAST and any(whole in other for other in kept)
+        if is_part or any(_in_the_same_order(words, other) for other in same_words):
             found.add(passage.id)
-            continue
-        for triple in triples:
-            holders.setdefault(triple, []).append(len(kept))
-        kept.append((passage, words))
+        else:
+            kept.append(whole)
+            same_words.append(words)
     return found
 
 
-def _says_the_same(text: str, words: Sequence[str], other: Passage, others: Sequence[str]) -> bool:
-    """Whether two texts that are alike differ in no number, name or negation."""
-    if words == others:
-        return True
-    differing = set(words) ^ set(others)
-    telling = {
-        fold(word)
-        for word in (*_WORD.findall(searchable(text)), *_WORD.findall(searchable(other.text)))
-        if not word.islower()  # a capital, a digit, a script without capitals
-    }
-    return not differing & (telling | _NEGATIONS) and len(words) <= len(others) / AS_LONG
+def _in_the_same_order(words: Sequence[str], others: Sequence[str]) -> bool:
+    triples = [set(zip(each, each[1:], each[2:], strict=False)) or {tuple(each)} for each in (words, others)]
+    return len(triples[0] & triples[1]) >= ALIKE * len(triples[0])
 
 
 def joined_to(passage: Passage, others: Sequence[Passage]) -> list[Passage]:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from assistant_app.library.keywords import words
 
 NAMED = 0.5
-"""Share of a name's weight that the question must hold. A word's weight is its inverse document frequency among the
-names: one that all of them have says nothing about which is meant."""
+"""Share of a name's weight that the question must hold, its rarest word among it. A word's weight is its inverse
+document frequency among the names: one that all of them have says nothing about which is meant."""
 MOST_NAMED = 20
 """Documents that count as named at most: a word that more of them share tells too little."""
 
@@ -36,12 +36,13 @@ class Names:
     """The names of all documents, ready to be looked for in questions."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
-        self._entries = entries
+        self.entries = entries
         parts = [dict.fromkeys(words(PurePath(entry.path).stem)) for entry in entries]
         counts = Counter(word for part in parts for word in part)
         names = len({tuple(part) for part in parts})  # the same document in two folders is no other name
         self._weights = {word: math.log((names + 1) / min(count, names)) for word, count in counts.items()}
         self._totals = [sum(self._weights[word] for word in part) for part in parts]
+        self._rarest = [max((self._weights[word] for word in part), default=0.0) for part in parts]
         self._holders: dict[str, list[int]] = {}
         for place, part in enumerate(parts):
             for word in part:
@@ -55,14 +56,19 @@ class Names:
         """
         asked = set(words(question))
         held: dict[int, float] = {}
+        told: set[int] = set()
         for word in asked & self._holders.keys():
+            weight = self._weights[word]
             for place in self._holders[word]:
-                held[place] = held.get(place, 0.0) + self._weights[word]
+                held[place] = held.get(place, 0.0) + weight
+                if weight == self._rarest[place]:
+                    told.add(place)
         found = [
-            Named(self._entries[place].content_id, self._entries[place].path, weight / self._totals[place])
+            Named(self.entries[place].content_id, self.entries[place].path, weight / self._totals[place])
             for place, weight in held.items()
-            if weight >= NAMED * self._totals[place]
-            and (content_ids is None or self._entries[place].content_id in content_ids)
+            if place in told
+            and weight >= NAMED * self._totals[place]
+            and (content_ids is None or self.entries[place].content_id in content_ids)
         ]
         found.sort(key=lambda each: (-each.share, each.path))
         return found

@@ -139,7 +139,7 @@ class Retriever:
         repeated = duplicates(order[: COMPARED * max(top, RERANKED if reranker else 0)])
         lists = [
             Scored(cosines, SOFTNESS, weight),
-            Scored(keywords, KEYWORD_SOFTNESS * max(keywords.values(), default=1.0)),
+            Scored(keywords, KEYWORD_SOFTNESS * (max(keywords.values(), default=0.0) or 1.0)),
         ]
         pages = gather([each for each in order if each.id not in repeated], scores, lists, lifts)
         clock.lap("fuse")
@@ -157,7 +157,10 @@ class Retriever:
     def _named(self, question: str, content_ids: Sequence[int] | None) -> list[Named]:
         changes = self._catalog.changes
         if self._names is None or self._names[0] != changes:
-            self._names = changes, Names(self._catalog.names())
+            entries = self._catalog.names()
+            if self._names is None or self._names[1].entries != entries:  # most changes are of something else
+                self._names = changes, Names(entries)
+            self._names = changes, self._names[1]
         found = self._names[1].in_question(question, None if content_ids is None else set(content_ids))
         return found if len(found) <= MOST_NAMED else []
 

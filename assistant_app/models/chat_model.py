@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import llama_cpp.llama_cpp as llama
 import msgspec
@@ -77,6 +77,20 @@ class Speed(NamedTuple):
         reading = read / first if read >= 100 and first > 0 else before.reading if before else None
         writing = wrote / (seconds - first) if wrote >= 8 and seconds > first else before.writing if before else None
         return cls(reading, writing) if reading and writing else before
+
+
+class Generates(Protocol):
+    """What answers a prompt: :class:`ChatModel`, ``ServerModel``, or a script of the tests."""
+
+    def generate(
+        self,
+        messages: Sequence[ChatMessage],
+        *,
+        max_tokens: int,
+        temperature: float,
+        on_text: Callable[[str], None],
+        cancelled: Callable[[], bool],
+    ) -> Generated: ...
 
 
 class ChatModel:

@@ -427,9 +427,9 @@ class Noted(Message, tag="noted"):
 
 
 class Reembedding(Message, tag="reembedding"):
-    """The library is being embedded anew with the embedding model that was chosen (job 0): ``done`` of ``total`` passages.
+    """The library is being embedded anew with the embedding model that was chosen (job 0).
 
-    ``done == total`` says that the new vectors are in use.
+    ``done`` of ``total`` passages have a new vector; where they are equal, the new vectors are in use.
     """
 
     done: int

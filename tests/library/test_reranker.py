@@ -1,6 +1,6 @@
 """A CrossEncoder of the person's choice sorts the best pages again; it is loaded safely, or refused with a reason.
 
-The model is tiny and random: how good a reranker is cannot be said from it, only that its order is the one that is given.
+The model is tiny and random: how good a reranker is cannot be said from it, only that its order is what is given.
 """
 
 from __future__ import annotations

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
+from assistant_app.library.catalog import Catalog
+from assistant_app.library.keywords import words
 from assistant_app.library.retrieval import is_latin
 from tests.library.conftest import Library
 
@@ -33,7 +37,8 @@ QUESTIONS = [
     ("พนักงานลาพักร้อนได้กี่วัน", "thai"),
     ("น้ำ", "thai"),
     ("כמה ימי חופשה שנתית לעובדים", "hebrew"),
-    ("חֻפְשָׁה", "hebrew"),
+    ("שנתית", "hebrew"),
+    ("שְׁנָתִית", "hebrew"),
     ("ما هي اجازة سنوية للموظفين", "arabic"),
     ("المدرسه", "arabic"),
     ("छुट्टी कितने दिन की है", "hindi"),
@@ -103,3 +108,29 @@ def test_a_document_is_named_in_its_own_script(library: Library, tmp_path: Path)
         found = library.retriever.search(f"{name}によると休暇は何日ですか", 5)
         assert [Path(path).stem for path in found.named] == [name]
         assert Path(found.hits[0].path).stem == name
+
+
+def test_an_older_library_is_indexed_anew(tmp_path: Path) -> None:
+    """One that knew words by white space only; its names stay as they were embedded."""
+    path = tmp_path / "library.sqlite3"
+    db = sqlite3.connect(path)
+    migrations = resources.files("assistant_app.library").joinpath("migrations")
+    for name in ("0001_documents.sql", "0002_contents.sql", "0003_conversations.sql"):
+        db.executescript(migrations.joinpath(name).read_text("utf-8"))
+    text = TEXTS["japanese"]
+    db.execute("INSERT INTO contents (id, complete) VALUES (3, 1)")
+    db.execute("INSERT INTO pages (content_id, number, label, text) VALUES (3, 1, '1', ?)", (text,))
+    db.execute("INSERT INTO passages (id, content_id, page, start, length) VALUES (9, 3, 1, 0, ?)", (len(text),))
+    db.execute(
+        "INSERT INTO passage_words (rowid, document_name, heading, text) VALUES (9, '年次報告', 'Año', ?)", (text,)
+    )
+    db.execute("PRAGMA user_version = 3")
+    db.commit()
+    db.close()
+    catalog = Catalog(path)
+    try:
+        for question in ("売上高", "猫", "年次報告", "ano"):
+            assert catalog.matching(words(question), 5)[0][0] == 9, question
+        assert catalog.embedded([9])[9][1] == "年次報告"
+    finally:
+        catalog.close()
