@@ -101,8 +101,12 @@ def duplicates(order: Sequence[Passage]) -> set[int]:
 
 
 def _in_the_same_order(words: Sequence[str], others: Sequence[str]) -> bool:
-    triples = [set(zip(each, each[1:], each[2:], strict=False)) or {tuple(each)} for each in (words, others)]
-    return len(triples[0] & triples[1]) >= ALIKE * len(triples[0])
+    own, theirs = _triples(words), _triples(others)
+    return len(own & theirs) >= ALIKE * len(own)
+
+
+def _triples(words: Sequence[str]) -> set[tuple[str, ...]]:
+    return set(zip(words, words[1:], words[2:], strict=False)) or {tuple(words)}
 
 
 def joined_to(passage: Passage, others: Sequence[Passage]) -> list[Passage]:

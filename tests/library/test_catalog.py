@@ -383,7 +383,7 @@ def test_a_document_stays_in_its_collections_when_it_is_put_again(catalog: Catal
 
 def test_frequencies_are_those_of_the_stem(catalog: Catalog) -> None:
     put(catalog, "/a.pdf", page("He travels. Travelling is fun"), page("Zürich café", 2))
-    words = ["travel", "travelled", "TRAVELS", "zurich", "Café", "missing", "", "?!", "the", "foo_bar"]
+    words = ["travel", "travelled", "TRAVELS", "zurich", "cafe", "missing", "", "?!", "the", "foo_bar"]
     assert catalog.frequencies(words, 9) == [2, 2, 2, 1, 1, 0, 0, 0, 0, 0]
     assert catalog.frequencies(words[:4], 1) == [1, 1, 1, 1]
     assert catalog.frequencies([], 9) == []
