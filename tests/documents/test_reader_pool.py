@@ -18,6 +18,7 @@ import pytest
 from assistant_app.documents import opening, reader_pool
 from assistant_app.documents.opening import password_forms
 from assistant_app.documents.reader_pool import PageText, ReaderPool
+from assistant_app.documents.reader_protocol import Metadata
 from assistant_app.errors import Code, DocentError
 from tests import pdfs
 from tests.documents.conftest import readers
@@ -50,7 +51,9 @@ def test_pages_come_in_order_with_their_text_and_label(tmp_path: Path, pool: Rea
     path = pdfs.text_pdf(tmp_path / "many.pdf", [[f"This is page {n}", "second line"] for n in range(1, 301)])
     pages = list(pool.read(str(path)))
     assert [page.page for page in pages] == list(range(1, 301))
-    assert pages[41] == PageText(page=42, label="42", text="This is page 42 \nsecond line", pages=300)
+    metadata = Metadata(title="many", author="anonymous")  # as the library that wrote the file has it
+    text = "This is page 42 \nsecond line"
+    assert pages[41] == PageText(page=42, label="42", text=text, pages=300, metadata=metadata)
 
 
 def test_page_labels(tmp_path: Path, pool: ReaderPool) -> None:

@@ -564,10 +564,16 @@ def test_folders_are_chosen_for_what_finds_passages(
     open_settings: Open, paths: Paths, qtbot: QtBot, tmp_path: Path
 ) -> None:
     page = open_settings("library").library
-    choose_folder(qtbot, page.reranker, tmp_path)
-    qtbot.waitUntil(lambda: saved(paths).get("library.reranker") == str(tmp_path))
+    choose_folder(qtbot, page.reranker, tmp_path)  # there is no model in it
+    qtbot.waitUntil(lambda: "reranker" in page.reranker.failure)
+    model = tmp_path / "reranker"
+    model.mkdir()
+    (model / "config.json").write_text("{}")
+    (model / "model.safetensors").write_bytes(b"")
+    choose_folder(qtbot, page.reranker, model)
+    qtbot.waitUntil(lambda: saved(paths).get("library.reranker") == str(model))
     assert isinstance(page.reranker.editor, QLineEdit)
-    qtbot.waitUntil(lambda: page.reranker.value() == str(tmp_path))
+    qtbot.waitUntil(lambda: page.reranker.value() == str(model))
     qtbot.mouseClick(page.reranker.reset, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "library.reranker" not in saved(paths))
     assert isinstance(page.embedder.editor, QLineEdit)
