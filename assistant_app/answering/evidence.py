@@ -10,14 +10,14 @@ docs/performance.md.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from assistant_app.answering.pages import Pages, Sentence
-from assistant_app.answering.support import Claim, claim, fold, stem
+from assistant_app.answering.support import Claim, claim, stem
 from assistant_app.documents.cutting import searchable
 from assistant_app.library.indexing import spoken_name
+from assistant_app.library.retrieval import is_latin
 from assistant_app.protocol.records import Hit
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _cosines(
     """How near each sentence, alone or with the one before it, is to the question; 0 is not at all, 1 is the same."""
     if not candidates:
         return []
-    if not embedder.folder and not _is_latin(question):
+    if not embedder.folder and not is_latin(question):
         return [_NO_MEANING] * len(candidates)
     alone = [searchable(sentence.text) for _, sentence, _, _ in candidates]
     together = [
@@ -175,10 +175,3 @@ def _holds(words: set[str], wanted: str) -> bool:
     if wanted in words:
         return True
     return len(wanted) >= 5 and wanted[0].isalpha() and any(word[:5] == wanted[:5] for word in words)
-
-
-def _is_latin(text: str) -> bool:
-    """Whether most of its letters are Latin ones: the built-in embedding model knows no others."""
-    letters = [letter for letter in fold(text)[:400] if letter.isalpha()]
-    latin = sum(unicodedata.name(letter, "").startswith("LATIN") for letter in letters)
-    return 2 * latin >= len(letters)
