@@ -149,8 +149,17 @@ class Retriever:
             pages = _sorted_again(reranker, question, pages)
             reranked = {page.best.id: rank for rank, page in enumerate(pages[:RERANKED], start=1)}
             clock.lap("rerank")
-        hits, joined = self._hits(pages[:top], order[: max(top, 0)], ranked, by_rank=bool(reranked))
-        candidates = _candidates(order, pages[:top], ranked, page_ranks, reranked, joined, repeated)
+        chosen, by_rank = pages[:top], bool(reranked)
+        # Where all there is fits, each passage is given by itself: whatever is asked of it, the sources are the same.
+        fits = len(order) - len(repeated) <= top
+        hits, joined = self._hits(chosen, [] if fits else order[: max(top, 0)], ranked, by_rank=by_rank)
+        if len(pages) < top:  # there are no more pages: the other passages of these
+            given = {page.best.id for page in chosen} | joined | repeated
+            rest = [Page(each, (each.id,), scores[each.id]) for each in order if each.id not in given]
+            rest = rest[: top - len(chosen)]
+            hits += self._hits(rest, [], ranked, by_rank=by_rank, first=len(hits) + 1)[0]
+            chosen = [*chosen, *rest]
+        candidates = _candidates(order, chosen, ranked, page_ranks, reranked, joined, repeated)
         clock.lap("join")
         return Found(hits, clock.milliseconds(), candidates, asked, [each.path for each in named])
 
@@ -175,12 +184,15 @@ class Retriever:
         return [word for (_, word), read in zip(telling, rows, strict=True) if read <= MOST_ROWS]
 
     def _hits(
-        self, pages: Sequence[Page], best: Sequence[Passage], ranked: _Ranked, *, by_rank: bool
+        self, pages: Sequence[Page], best: Sequence[Passage], ranked: _Ranked, *, by_rank: bool, first: int = 1
     ) -> tuple[list[Hit], set[int]]:
-        """The hits for ``pages``, and the ids of the passages that were joined to them; those are among ``best``."""
+        """The hits for ``pages``, and the ids of the passages that were joined to them; those are among ``best``.
+
+        ``first`` is the first one's rank; with ``by_rank`` the scores say no more than the ranks.
+        """
         hits, joined = [], set()
-        after_all = fused([(1.0, {place: place for place in range(1, len(pages) + 1)})])
-        for rank, page in enumerate(pages, start=1):
+        after_all = fused([(1.0, {place: place for place in range(first, first + len(pages))})])
+        for rank, page in enumerate(pages, start=first):
             passage = page.best
             neighbours = joined_to(passage, [each for each in best if each.id in page.ids])
             text, start, length = passage.text, passage.start, passage.length
