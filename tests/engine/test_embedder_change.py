@@ -12,6 +12,7 @@ from assistant_app.errors import Code, DocentError
 from assistant_app.library import embedder_change
 from assistant_app.paths import Paths
 from assistant_app.protocol import messages
+from assistant_app.settings import Settings
 from tests.embedders import write_embedder
 from tests.engine.conftest import PLAN, Engine
 from tests.pdfs import text_pdf
@@ -153,8 +154,9 @@ def test_a_restored_backup_keeps_this_installations_models_and_servers(
     opened.change_settings({"library.embedder": own})
     assert opened.embed_anew()
     opened.restore(str(target))
-    assert opened.settings.text("model.server") == ""
-    assert opened.settings.text("library.reranker") == ""
+    written = Settings(opened.paths.settings)  # what the next start reads
+    assert written.text("model.server") == ""
+    assert written.text("library.reranker") == ""
     assert opened.embedder.folder == own
     assert opened.vectors.get(opened.catalog.passage_ids()[:1]).popitem()[1].shape == (24,)
     assert opened.search(QUESTION).hits[0].path.endswith("Theirs.pdf")
