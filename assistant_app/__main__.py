@@ -6,14 +6,14 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = ("index", "documents", "remove", "search", "ask", "models", "adapters", "doctor")
-INTERNAL = ("engine", "reader")
+INTERNAL = ("engine", "reader", "trainer")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments name. Returns the exit status of the command-line contract.
 
     ``docent [--home DIR] [FILE...]`` opens the window and adds the files; ``docent [--home DIR] COMMAND ...`` runs a
-    command; ``engine`` and ``reader`` are the child processes' own doors.
+    command; ``engine``, ``reader`` and ``trainer`` are the child processes' own doors.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     home, rest = _home(given)
@@ -21,6 +21,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from assistant_app.documents.reader import main as reader
 
         return reader()
+    if rest[:1] == ["trainer"] and len(rest) == 2:
+        from assistant_app.training.process import main as trainer
+
+        return trainer(rest[1])
     if rest == ["engine"]:
         from assistant_app.engine.server import main as engine
 

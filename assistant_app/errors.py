@@ -100,6 +100,24 @@ class Code(StrEnum):
     ADAPTER_LOAD_FAILED = "adapter_load_failed"
     ADAPTER_NOT_ON_SERVER = "adapter_not_on_server"
 
+    # Training
+    APPROVAL_UNKNOWN = "approval_unknown"
+    APPROVAL_REFUSED = "approval_refused"
+    EXAMPLES_MISSING = "examples_missing"
+    EXAMPLES_UNREADABLE = "examples_unreadable"
+    EXAMPLES_INVALID = "examples_invalid"
+    EXAMPLES_TOO_MANY = "examples_too_many"
+    EXAMPLES_EMPTY = "examples_empty"
+    EXAMPLES_TOO_FEW = "examples_too_few"
+    EXAMPLE_TOO_LONG = "example_too_long"
+    TRAINING_NOT_INSTALLED = "training_not_installed"
+    TRAINING_UNSUPPORTED = "training_unsupported"
+    TRAINING_NO_MEMORY = "training_no_memory"
+    TRAINING_FAILED = "training_failed"
+    TRAINING_UNKNOWN = "training_unknown"
+    TRAINING_BUSY = "training_busy"
+    TRAINING_NAME_INVALID = "training_name_invalid"
+
     # Settings and requests
     SETTING_UNKNOWN = "setting_unknown"
     SETTING_INVALID = "setting_invalid"

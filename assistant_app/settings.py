@@ -46,6 +46,9 @@ class Declaration:
     pattern: str = ""
 
 
+DEFAULT_ADAPTER = "default"
+"""As the adapter's path: the one that comes with the model that answers, if there is one."""
+
 DECLARATIONS: tuple[Declaration, ...] = (
     Declaration("model.path", "", "Model", "The GGUF file that answers. Empty: the starter model."),
     Declaration(
@@ -87,7 +90,12 @@ DECLARATIONS: tuple[Declaration, ...] = (
         minimum=0,
         maximum=1440,
     ),
-    Declaration("adapter.path", "", "Adapter", "The LoRA adapter (GGUF) laid over the model. Empty: none."),
+    Declaration(
+        "adapter.path",
+        DEFAULT_ADAPTER,
+        "Adapter",
+        "The LoRA adapter (GGUF) laid over the model. default: the one that comes with the model. Empty: none.",
+    ),
     Declaration("adapter.enabled", True, "Use the adapter", "Switches the adapter on and off without forgetting it."),
     Declaration(
         "adapter.scale",

@@ -20,6 +20,8 @@ NAMES = (
     "retrieval",
     "peers",
     "answers",
+    "adapters",
+    "training",
 )
 
 

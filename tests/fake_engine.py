@@ -14,6 +14,10 @@ a JSON object, all of it optional::
      "rewritten": "A full question?",  what a follow-up is understood as
      "candidates": 160,                how many an inspection has
      "steps": 5, "step_seconds": 0.1,  reading whole documents
+     "approvals": 300,                 so many approved answers
+     "guide": {"verdict": "train"},    what differs in the guide to training
+     "trainings": [{training}],        those that were begun before
+     "training_steps": 60, "training_step_seconds": 0.1, "card": {}, how long one takes, what differs in its card
      "background": [path, ...],        what the engine reads by itself as soon as it is ready (events with job 0)
      "on": {"ask": [[STEP, ...], ...]} what the first, the second, ... request of that type does; then the default}
 
@@ -43,7 +47,7 @@ from pathlib import Path
 from typing import Any
 
 Message = dict[str, Any]
-READY: Message = {"type": "ready", "protocol": 3, "version": "fake"}
+READY: Message = {"type": "ready", "protocol": 4, "version": "fake"}
 STARTER: Message = {
     "path": "/models/smollm2.gguf",
     "name": "SmolLM2 135M Instruct",
@@ -87,6 +91,45 @@ QUOTES = (
     ("The annual deductible is $2,000 for each covered person. Preventive care is covered in full.", 3, True),
     ("Amounts paid for prescription drugs are not applied to the deductible.", 13, False),
 )
+
+CARD: Message = {
+    "name": "answers",
+    "version": 1,
+    "format": "text",
+    "base_name": STARTER["name"],
+    "base_hash": "0" * 64,
+    "architecture": "llama",
+    "adapter_hash": "1" * 64,
+    "data_hash": "2" * 64,
+    "examples": 240,
+    "held_out": 60,
+    "settings": {"rank": 16, "alpha": 32, "epochs": 3, "learning_rate": 0.0002},
+    "base": {
+        "examples": 60,
+        "valid": 0.72,
+        "f1": 0.41,
+        "exact": 0.05,
+        "cited": 0.63,
+        "refused": 0.5,
+        "wrongly_refused": 0.13,
+        "seconds": 4.2,
+    },
+    "adapter": {
+        "examples": 60,
+        "valid": 1.0,
+        "f1": 0.71,
+        "exact": 0.35,
+        "cited": 0.88,
+        "refused": 0.9,
+        "wrongly_refused": 0.02,
+        "seconds": 3.4,
+    },
+    "better": True,
+    "agreement": 0.991,
+    "base_agreement": 0.994,
+    "made_at": "2026-11-21T12:30:00.000Z",
+    "seconds": 1250.0,
+}
 
 SCRIPTS: dict[str, Message] = {
     "plain": {},
@@ -141,6 +184,11 @@ class Engine:
         """The versions of each turn; what belongs to which conversation is in the conversation's ``turns``."""
         for number in range(script.get("conversations", 0)):
             self._make_conversation(number)
+        self._approvals = {each["id"]: each for each in _approvals(script.get("approvals", 0))}
+        self._thrown_out: dict[int, Message] = {}
+        self._trainings: dict[str, Message] = {each["name"]: each for each in script.get("trainings", [])}
+        self._training_goes_on = threading.Event()
+        self._training_goes_on.set()
         for path in script.get("watched", []):
             self._watched[path] = {"path": path, "state": "watching" if Path(path).is_dir() else "missing"}
 
@@ -518,6 +566,180 @@ class Engine:
             return
         self._send(job, type="done")
 
+    # ------------------------------------------------------------ approvals
+
+    def _approve(self, job: int, request: Message) -> None:
+        number, text = request["turn"], request.get("answer")
+        turn = self._turns[number][-1]
+        found = next((each for each in self._approvals.values() if each["turn"] == number), None)
+        if request.get("withdraw"):
+            turn["approved"] = ""
+            if found:
+                del self._approvals[found["id"]]
+            self._send(job, type="approved", turn=number, approval=None)
+            return
+        turn["approved"] = "answer" if text is None else "edited"
+        example = {
+            "question": turn["question"],
+            "answer": turn["answer"]["answer"] if text is None else text,
+            "sources": [
+                {"name": Path(each["path"]).name, "text": each["quote"], "page": each["page"]}
+                for each in turn["answer"]["citations"]
+            ],
+        }
+        fresh = max([0, *self._approvals, *self._thrown_out]) + 1
+        approval = _judged(
+            {
+                "id": found["id"] if found else fresh,
+                "example": example,
+                "origin": turn["approved"],
+                "turn": number,
+                "approved_at": "2026-11-21T12:00:00.000Z",
+            }
+        )
+        self._approvals[approval["id"]] = approval
+        self._send(job, type="approved", turn=number, approval=approval)
+
+    def _send_approvals(self, job: int, kind: str = "approvals", **more: Any) -> None:
+        newest = sorted(self._approvals.values(), key=lambda each: each["id"], reverse=True)
+        self._send(job, type=kind, approvals=newest, **more)
+
+    def _list_approvals(self, job: int, request: Message) -> None:
+        self._send_approvals(job)
+
+    def _change_approval(self, job: int, request: Message) -> None:
+        approval = self._approvals[request["approval"]]
+        for field in ("question", "answer"):
+            if request.get(field) is not None:
+                approval["example"][field] = request[field]
+        if request.get("answer") is not None and approval["origin"] == "answer":
+            approval["origin"] = "edited"
+            self._mark_turn(approval, "edited")
+        if request.get("accepted") is not None:
+            approval["accepted"] = request["accepted"]
+        _judged(approval)
+        self._send_approvals(job)
+
+    def _delete_approvals(self, job: int, request: Message) -> None:
+        for number in request["approvals"]:
+            self._thrown_out[number] = self._approvals.pop(number)
+            self._mark_turn(self._thrown_out[number], "")
+        self._send_approvals(job)
+
+    def _put_back_approvals(self, job: int, request: Message) -> None:
+        for number in request["approvals"]:
+            self._approvals[number] = self._thrown_out.pop(number)
+            self._mark_turn(self._approvals[number], self._approvals[number]["origin"])
+        self._send_approvals(job)
+
+    def _mark_turn(self, approval: Message, approved: str) -> None:
+        if approval["turn"] in self._turns:
+            self._turns[approval["turn"]][-1]["approved"] = approved
+
+    def _import_approvals(self, job: int, request: Message) -> None:
+        try:
+            lines = Path(request["path"]).read_text(encoding="utf-8").splitlines()
+            examples = [json.loads(line) for line in lines]
+        except (OSError, ValueError):
+            self._send(job, type="failed", code="examples_unreadable", details={"path": request["path"]})
+            return
+        problems: dict[str, int] = {}
+        for example in examples:
+            number = max([0, *self._approvals, *self._thrown_out]) + 1
+            approval = {"id": number, "example": example, "origin": "imported", "turn": None}
+            self._approvals[number] = _judged({**approval, "approved_at": "2026-11-21T12:00:00.000Z"})
+            for problem in self._approvals[number]["problems"][:1]:
+                problems[problem] = problems.get(problem, 0) + 1
+        self._send_approvals(job, "approvals_imported", added=len(examples), problems=problems)
+
+    def _export_approvals(self, job: int, request: Message) -> None:
+        try:
+            Path(request["path"]).write_text(request.get("shape", "openai"), encoding="utf-8")
+        except OSError:
+            self._send(job, type="failed", code="file_unwritable", details={"path": request["path"]})
+            return
+        self._send(job, type="done")
+
+    # ------------------------------------------------------------ training
+
+    def _read_guide(self, job: int, request: Message) -> None:
+        counting = [each for each in self._approvals.values() if each["counts"]]
+        problems: dict[str, int] = {}
+        for each in self._approvals.values():
+            for problem in [] if each["counts"] else each["problems"]:
+                problems[problem] = problems.get(problem, 0) + 1
+        replies = request["replies"]
+        reasons = _reasons(replies, len(counting), bool(problems))
+        good = reasons == ["rigid_and_repeated"]
+        against = {"needs_knowledge", "content_changes", "instructions_suffice", "not_repeated"} & set(reasons)
+        guide = {
+            "verdict": "train" if good else "do_not" if against else "not_yet",
+            "reasons": reasons,
+            "examples": len(self._approvals),
+            "counting": len(counting),
+            "needed": 30,
+            "formats": {"text": len(counting)} if counting else {},
+            "problems": problems,
+            "answers": 40,
+            "valid": 0.62,
+            "installed": True,
+            "install": "pip install 'docent[training]'",
+            "base": STARTER["name"],
+            "supported": True,
+            "memory_bytes": 1_400_000_000,
+            "free_bytes": 9_600_000_000,
+            "seconds": 1260.0,
+        }
+        self._send(job, type="guided", guide={**guide, **self._script.get("guide", {})})
+
+    def _train_adapter(self, job: int, request: Message) -> None:
+        threading.Thread(target=self._train, args=(job, request["name"]), daemon=True).start()
+
+    def _train(self, job: int, name: str) -> None:
+        steps, pause = self._script.get("training_steps", 60), self._script.get("training_step_seconds", 0.0)
+        begun = self._trainings.setdefault(name, {"name": name, "state": "preparing", "losses": []})
+        begun.update(state="preparing", steps=steps)
+
+        def tell(state: str) -> None:
+            done = len(begun["losses"])
+            loss = begun["losses"][-1] if done else None
+            left = (steps - done) * pause if done else None
+            begun.update(state=state, step=done, loss=loss, seconds_left=left)
+            self._send(job, type="training_progress", training={**begun, "losses": []})
+
+        tell("preparing")
+        while len(begun["losses"]) < steps:
+            if not self._training_goes_on.is_set() and job not in self._cancelled:
+                tell("paused")
+            while not self._training_goes_on.wait(0.005) and job not in self._cancelled:
+                pass
+            if job in self._cancelled:
+                begun["state"] = "stopped"
+                self._send(job, **_CANCELLED)
+                return
+            begun["losses"].append(_loss(len(begun["losses"]), steps))
+            tell("training")
+            time.sleep(pause)
+        for state in ("exporting", "measuring"):
+            tell(state)
+            time.sleep(pause)
+        del self._trainings[name]
+        path = f"/adapters/{name}.gguf"
+        self._adapters.append({**ADAPTER, "path": path, "name": name})
+        card = {**CARD, "name": name, **self._script.get("card", {})}
+        self._send(job, type="adapter_trained", path=path, card=card)
+
+    def _pause_training(self, job: int, request: Message) -> None:
+        (self._training_goes_on.clear if request["paused"] else self._training_goes_on.set)()
+        self._send(job, type="done")
+
+    def _list_trainings(self, job: int, request: Message) -> None:
+        self._send(job, type="trainings", trainings=list(self._trainings.values()))
+
+    def _discard_training(self, job: int, request: Message) -> None:
+        self._trainings.pop(request["name"], None)
+        self._list_trainings(job, request)
+
     # ------------------------------------------------------------ pages
 
     def _open_document(self, job: int, request: Message) -> None:
@@ -747,6 +969,81 @@ def _answer(question: str, text: str, *, found: bool, paths: list[str] | None = 
         "milliseconds": {"retrieve": 12.0, "first_token": 800.0, "total": 4200.0},
         "tokens": {"prompt": 900, "completion": 80},
     }
+
+
+def _approvals(count: int) -> Iterator[Message]:
+    subjects = ("deductible", "parental leave", "notice period", "travel costs", "probation", "overtime")
+    texts = {
+        0: "It says nothing about that",
+        3: "The {subject} is settled in section {number}.",
+        8: "The {subject} is settled in section {number} [4].",
+        11: "",
+    }
+    plain = "The {subject} is settled in section {number} of the handbook [1]. Requests go to the office [2]."
+    for number in range(1, count + 1):
+        subject = subjects[number % len(subjects)]
+        answer = texts.get(number % 13, plain).format(subject=subject, number=number)
+        sources = [
+            {"name": "Handbook.pdf", "text": f"Section {number} settles the {subject} for all.", "page": 3},
+            {
+                "name": "Office rules.docx",
+                "text": "Requests go to the office a month before.",
+                "page": None,
+            },
+        ]
+        yield _judged(
+            {
+                "id": number,
+                "example": {
+                    "question": f"What does section {number} say about the {subject}?",
+                    "answer": answer,
+                    "sources": sources,
+                },
+                "origin": ("answer", "edited", "imported")[number % 3],
+                "turn": None,
+                "approved_at": f"2026-{1 + number % 10:02}-{1 + number % 28:02}T{number % 24:02}:15:00.000Z",
+            }
+        )
+
+
+def _judged(approval: Message) -> Message:
+    """``approval`` with what is wrong with it."""
+    example = approval["example"]
+    marks = [int(mark) for mark in re.findall(r"\[(\d+)\]", example["answer"])]
+    problem = ""
+    if not example["answer"].strip():
+        problem = "empty"
+    elif any(mark > len(example.get("sources", [])) for mark in marks):
+        problem = "cites_nothing_there"
+    elif not marks:
+        problem = "not_cited"
+    approval["problems"] = [problem] if problem else []
+    approval["counts"] = not problem or (approval.get("accepted", False) and problem == "not_cited")
+    return approval
+
+
+def _reasons(replies: Message, counting: int, problems: bool) -> list[str]:
+    """Why training is advised or not, the deciding reasons first."""
+    found = []
+    if replies.get("knowledge"):
+        found.append("needs_knowledge")
+    if replies.get("changes"):
+        found.append("content_changes")
+    if replies.get("instructed") is False:
+        found.append("instructions_untried")
+    if replies.get("repeated") is False:
+        found.append("not_repeated")
+    if counting < 30:
+        found.append("too_few_examples")
+        found += ["problems"] if problems else []
+    if any(replies.get(name) is None for name in ("knowledge", "changes", "instructed", "repeated")):
+        found.append("questions_open")
+    return found or ["rigid_and_repeated"]
+
+
+def _loss(step: int, steps: int) -> float:
+    """A curve that falls, with the noise of small batches."""
+    return round(0.4 + 2.1 * 0.96 ** (100 * step / steps) + 0.22 * ((step * 7919) % 101 / 101 - 0.5), 4)
 
 
 def _inspection(question: str, count: int, paths: list[str]) -> Message:

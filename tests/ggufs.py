@@ -126,6 +126,70 @@ def _write(writer: gguf.GGUFWriter) -> None:
     writer.close()
 
 
+_NAMES = {
+    "model.embed_tokens": "token_embd",
+    "model.norm": "output_norm",
+    "lm_head": "output",
+    "input_layernorm": "attn_norm",
+    "post_attention_layernorm": "ffn_norm",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "self_attn.q_norm": "attn_q_norm",
+    "self_attn.k_norm": "attn_k_norm",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+"""Of Hugging Face's modules, as llama.cpp calls them."""
+
+
+def of_transformers(path: Path, model: Any, *, template: str | None = TEMPLATE, name: str = "Written") -> Path:
+    """A model of transformers (llama, qwen2 or qwen3, of 264 words) as GGUF, in float32.
+
+    Of a llama the rows of the query and key matrices are put in the order in which llama.cpp's own converter puts them.
+    """
+    config = model.config
+    architecture = config.model_type
+    writer = gguf.GGUFWriter(path, architecture)
+    writer.add_type("model")
+    writer.add_name(name)
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(512)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    writer.add_rope_dimension_count(head)
+    writer.add_key_length(head)
+    writer.add_value_length(head)
+    count = _add_vocabulary(writer, SPECIAL, ())
+    assert count == config.vocab_size
+    if template is not None:
+        writer.add_chat_template(template)
+    for its, weights in model.state_dict().items():
+        data = weights.float().numpy()
+        if architecture == "llama" and its.endswith(("q_proj.weight", "k_proj.weight")):
+            heads = config.num_attention_heads if "q_proj" in its else config.num_key_value_heads
+            data = data.reshape(heads, 2, -1, data.shape[1]).swapaxes(1, 2).reshape(data.shape)
+        writer.add_tensor(_tensor_name(its), np.ascontiguousarray(data))
+    _write(writer)
+    return path
+
+
+def _tensor_name(name: str) -> str:
+    module, kind = name.rsplit(".", 1)
+    if module.startswith("model.layers."):
+        number, module = module.removeprefix("model.layers.").split(".", 1)
+        return f"blk.{number}.{_NAMES[module]}.{kind}"
+    return f"{_NAMES[module]}.{kind}"
+
+
 def split_model(folder: Path, stem: str = "tiny") -> list[Path]:
     """A tiny model in two parts, as llama.cpp's own splitter names and marks them."""
     whole = gguf.GGUFReader(tiny_model(folder / "whole.gguf"))

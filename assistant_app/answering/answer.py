@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from assistant_app.answering import prompts
-from assistant_app.answering.citations import Cited, cite, without_marks
+from assistant_app.answering.citations import Cited, cite, cite_record, without_marks
 from assistant_app.answering.evidence import is_open, suffices, weigh
 from assistant_app.answering.exact import compose
+from assistant_app.answering.formats import RECORD, read_record
 from assistant_app.answering.pages import Pages, PageText
 from assistant_app.answering.repetition import LoopGuard
 from assistant_app.answering.thinking import ThinkingFilter
 from assistant_app.library.retrieval import Found
 from assistant_app.models.chat_model import ChatMessage, Generated
 from assistant_app.models.server_model import AnsweringModel
-from assistant_app.protocol.records import Answer, AnswerTimes, Candidate, Hit, Inspection, TokenCounts
+from assistant_app.protocol.records import Answer, AnswerTimes, Candidate, Format, Hit, Inspection, TokenCounts
 
 if TYPE_CHECKING:
     from assistant_app.library.embedder import Embedder
@@ -76,6 +77,7 @@ class How(NamedTuple):
         began: ``time.perf_counter()`` when the question came; the answer's times count from it.
         on_text: gets each piece as it is written, and whether it is thinking.
         cancelled: true ends the answer; what stands is kept.
+        form: of the answer.
     """
 
     began: float
@@ -84,6 +86,7 @@ class How(NamedTuple):
     temperature: float
     on_text: Callable[[str, bool], None]
     cancelled: Callable[[], bool]
+    form: Format = "text"
 
 
 def holds_answer(question: str, found: Found, page_text: PageText, embedder: Embedder) -> bool:
@@ -128,7 +131,10 @@ def quote(question: str, found: Found, page_text: PageText, embedder: Embedder, 
         exact=True,
         milliseconds=AnswerTimes(retrieve=found.milliseconds["total"], total=_since(began)),
     )
-    return Written(answer, "", False, _inspection(question, found, began))
+    # What a model would have been given: the answer can become an example for one.
+    sources = prompts.in_reading_order(found.hits)
+    inspection = msgspec.structs.replace(_inspection(question, found, began), sources=sources)
+    return Written(answer, "", False, inspection)
 
 
 def write(question: str, found: Found, model: AnsweringModel, page_text: PageText, how: How) -> Written:
@@ -137,16 +143,23 @@ def write(question: str, found: Found, model: AnsweringModel, page_text: PageTex
     Raises:
         DocentError: ``context_too_small`` or ``generation_failed``.
     """
-    sources, left_out = prompts.fitting(model, question, found.hits, how.max_tokens)
-    prompt = prompts.messages(question, sources)
+    sources, left_out = prompts.fitting(model, question, found.hits, how.max_tokens, how.form)
+    prompt = prompts.messages(question, sources, how.form)
     spoken = _speak(model, prompt, how)
-    said_nothing = says_not_found(spoken.text)
-    cited = Cited("", [], [], False) if said_nothing else cite(spoken.text, sources, page_text, question)
+    record = read_record(spoken.text) if how.form == RECORD else None
+    if how.form == RECORD:
+        cited = cite_record(record, spoken.text, sources, page_text, question)
+    elif says_not_found(spoken.text):
+        cited = Cited("", [], [], False)
+    else:
+        cited = cite(spoken.text, sources, page_text, question)
     holds = cited.claims or (spoken.stopped and bool(cited.text))
     answer = Answer(
         question=question,
-        answer=cited.text if holds else prompts.NOT_FOUND,
+        answer=cited.text if holds or how.form == RECORD else prompts.NOT_FOUND,
         found=holds,
+        format=how.form,
+        valid=how.form != RECORD or record is not None,
         citations=cited.citations,
         unsupported=cited.unsupported,
         nearest=[] if holds else found.hits[:NEAREST],
@@ -159,7 +172,8 @@ def write(question: str, found: Found, model: AnsweringModel, page_text: PageTex
     inspection = msgspec.structs.replace(
         _inspection(question, found, how.began, spoken, left_out),
         prompt=model.prompt(prompt),
-        budget=prompts.budget(model, question, sources, how.max_tokens),
+        sources=sources,
+        budget=prompts.budget(model, question, sources, how.max_tokens, how.form),
     )
     return Written(answer, spoken.thinking, spoken.stopped, inspection)
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from assistant_app.answering.formats import AnswerRecord
 from assistant_app.answering.pages import LONGEST_QUOTE, Pages, PageText
 from assistant_app.answering.support import LEAST_SHARED, Claim, claim, common_words, fold, shared, supports
 from assistant_app.documents.passages import Span, fold_space, sentences
@@ -106,6 +107,32 @@ def cite(answer: str, sources: Sequence[Hit], page_text: PageText, question: str
     return Cited(body, list(numbered.values()), unsupported, bool(plain))
 
 
+def cite_record(
+    record: AnswerRecord | None, text: str, sources: Sequence[Hit], page_text: PageText, question: str
+) -> Cited:
+    """Tie a record's answer to its quote, if that stands in a source's page; else to the best quote that supports it.
+
+    The model's quote and page are untrusted. ``text`` stays as the model wrote it; null is no record: then the whole of
+    it is unsupported.
+    """
+    if record is None:
+        return Cited(text, [], [text] if text else [], bool(re.search(r"\w", text)))
+    if not record.found:
+        return Cited(text, [], [], False)
+    quotes = _Quotes(Pages(page_text))
+    said, least = _claim(record.answer, question, common_words([question, *(source.text for source in sources)]))
+    own = quotes.quoted(said, record.quote, sources, least)
+    if own is None or not own.supports:
+        found = quotes.best(said, sources, least)
+        own = found if found is not None and (own is None or found.supports) else own
+    numbered: dict[tuple[str, int | None, Span], Citation] = {}
+    if own is not None:
+        is_own = fold_space(record.quote) in fold_space(own.text)
+        _number(numbered, own, "model" if is_own else "search")
+    unsupported = [] if own is not None and own.supports else [fold_space(record.answer)]
+    return Cited(text, list(numbered.values()), unsupported, True)
+
+
 def _claim(sentence: str, question: str, common: Collection[str]) -> tuple[Claim, float]:
     """What a sentence says, and the share of its words that a quote must hold.
 
@@ -192,6 +219,17 @@ class _Quotes:
         if not candidates:
             return None
         return max(candidates, key=lambda quote: (quote.supports, round(quote.share, 3), -quote.span.length))
+
+    def quoted(self, said: Claim, quote: str, sources: Sequence[Hit], least: float) -> _Quote | None:
+        """The shortest quote of ``sources`` in which the words of ``quote`` stand; null where they stand in none."""
+        wanted = fold_space(quote)
+        candidates = [
+            _Quote(source, span, text, supports(said, quoted, least), shared(said, quoted))
+            for source in sources
+            for span, text, quoted in self._of(source)
+            if wanted in fold_space(text)
+        ]
+        return min(candidates, key=lambda each: each.span.length, default=None)
 
     def _of(self, source: Hit) -> list[tuple[Span, str, Claim]]:
         """The sentences that the passage touches, alone and with the next one."""

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from assistant_app.answering.citations import without_marks
+from assistant_app.answering.formats import TEXT
 from assistant_app.documents.cutting import searchable
 from assistant_app.library.indexing import spoken_name
 from assistant_app.models.chat_model import ChatMessage
 from assistant_app.models.server_model import AnsweringModel
-from assistant_app.protocol.records import Budget, Hit
+from assistant_app.protocol.records import Budget, Format, Hit
 
 NOT_FOUND = "Not in your documents."
 """What the model is told to say, and what an answer says that found nothing."""
@@ -25,6 +27,11 @@ INSTRUCTIONS = (
     f"If the sources do not contain the answer, say: {NOT_FOUND}"
 )
 
+RECORD_INSTRUCTIONS = (
+    'Answer the question using only the sources. Reply with one JSON object and nothing else: {"answer": the short '
+    'answer, "quote": the sentence that says it, word for word, "page": its page number or null, "found": true}. '
+    'If the sources do not contain the answer, reply: {"answer": "", "quote": "", "page": null, "found": false}'
+)
 
 FROM_GENERAL_KNOWLEDGE = "Not in your documents. From general knowledge, without sources:"
 """How an answer begins that rests on no document, so that whoever sees only the text sees it too."""
@@ -43,19 +50,41 @@ def in_reading_order(hits: Sequence[Hit]) -> list[Hit]:
     return sorted(hits, key=lambda hit: (hit.path, hit.page or 0, hit.start))
 
 
-def messages(question: str, sources: Sequence[Hit]) -> list[ChatMessage]:
+class Source(NamedTuple):
+    """What the model is told of a passage: its document's name, its text, and its page, where it has one."""
+
+    name: str
+    text: str
+    page: int | None = None
+
+    @classmethod
+    def of(cls, hit: Hit) -> Source:
+        return cls(spoken_name(hit.path), " ".join((hit.table_header, hit.text)), hit.page)
+
+
+def messages(question: str, sources: Sequence[Hit | Source], form: Format = TEXT) -> list[ChatMessage]:
     """The prompt: source ``n`` of it is ``sources[n - 1]``. The model's own room makes marker strings harmless.
 
-    A source is one line, and holds nothing that reads like the number of another one.
+    A source is one line, and holds nothing that reads like the number of another one. Training makes its prompts here
+    too: an adapter that learnt from others would not know these.
     """
     numbered = "\n\n".join(
-        f"[{number}] ({harmless(spoken_name(source.path))}) {harmless(' '.join((source.table_header, source.text)))}"
-        for number, source in enumerate(sources, start=1)
+        f"[{number}] {_head(source)} {harmless(source.text)}"
+        for number, source in enumerate(map(_source, sources), start=1)
     )
     return [
-        {"role": "system", "content": INSTRUCTIONS},
+        {"role": "system", "content": INSTRUCTIONS if form == TEXT else RECORD_INSTRUCTIONS},
         {"role": "user", "content": f"{numbered}\n\nQuestion: {question}"},
     ]
+
+
+def _source(source: Hit | Source) -> Source:
+    return source if isinstance(source, Source) else Source.of(source)
+
+
+def _head(source: Source) -> str:
+    page = "" if source.page is None else f", page {source.page}"
+    return f"({harmless(source.name)}{page})"
 
 
 def general_messages(question: str) -> list[ChatMessage]:
@@ -74,7 +103,7 @@ def harmless(text: str) -> str:
 
 
 def fitting(
-    model: AnsweringModel, question: str, hits: Sequence[Hit], answer_tokens: int
+    model: AnsweringModel, question: str, hits: Sequence[Hit], answer_tokens: int, form: Format = TEXT
 ) -> tuple[list[Hit], list[Hit]]:
     """The best hits that fit into the context beside the answer, in reading order; and those left out, best first.
 
@@ -82,16 +111,18 @@ def fitting(
     """
     room = model.context - min(answer_tokens, model.context // 4)
     kept = list(hits)
-    while len(kept) > 1 and model.count(messages(question, in_reading_order(kept))) > room:
+    while len(kept) > 1 and model.count(messages(question, in_reading_order(kept), form)) > room:
         kept.pop()
     return in_reading_order(kept), list(hits[len(kept) :])
 
 
-def budget(model: AnsweringModel, question: str, sources: Sequence[Hit], answer_tokens: int) -> Budget:
+def budget(
+    model: AnsweringModel, question: str, sources: Sequence[Hit], answer_tokens: int, form: Format = TEXT
+) -> Budget:
     """How the context is shared out when ``sources`` are given."""
-    instructions = model.count(messages("", []))
-    asked = model.count(messages(question, []))
-    whole = model.count(messages(question, sources))
+    instructions = model.count(messages("", [], form))
+    asked = model.count(messages(question, [], form))
+    whole = model.count(messages(question, sources, form))
     return Budget(
         context=model.context,
         instructions=instructions,

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -78,11 +79,14 @@ def build_parser() -> argparse.ArgumentParser:
 
     for name, run, words in (
         ("models", _models, "List models, show what a file's header says, choose the one that answers."),
-        ("adapters", _adapters, "List adapters, show what a file's header says, choose the one in use."),
+        ("adapters", _adapters, "List adapters, show what a file's header says, choose the one in use, train one."),
     ):
         made = command(name, run, words)
-        made.add_argument("verb", choices=("list", "info", "use"))
+        verbs = ("list", "info", "use", "train") if name == "adapters" else ("list", "info", "use")
+        made.add_argument("verb", choices=verbs)
         made.add_argument("name", nargs="?", metavar="NAME|FILE", help="starter: the model that comes with Docent")
+        if name == "adapters":
+            _add_training(made)
 
     made = command("doctor", _doctor, "Versions, devices, offline state, integrity of the library.")
     made.add_argument("--repair", action="store_true", help="make the vectors agree with the catalogue")
@@ -95,6 +99,26 @@ def build_parser() -> argparse.ArgumentParser:
     made = command("restore", _restore, "Put a backup in the place of the library, which is kept beside.")
     made.add_argument("file", metavar="FILE")
     return parser
+
+
+def _add_training(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group("train")
+    group.add_argument("--data", metavar="FILE", help="examples, JSON lines: Docent's own, OpenAI's chat shape, ChatML")
+    group.add_argument("--base", metavar="FILE", help="the GGUF to train on (the model that answers)")
+    group.add_argument(
+        "--weights", metavar="DIR", default="", help="the same model as safetensors, instead of the GGUF"
+    )
+    group.add_argument("--name", dest="called", metavar="N", help="of the adapter (the data file's)")
+    group.add_argument("--start-from", metavar="NAME|FILE", help="go on from this adapter")
+    group.add_argument("--epochs", type=_count, default=3, metavar="N", help="how often each example is seen (3)")
+    group.add_argument("--held-out", type=_share, default=0.1, metavar="X", help="share to measure with (0.1)")
+    for name, words in (
+        ("about", "what the adapter is for"),
+        ("data-source", "what the examples are made of"),
+        ("data-licence", "the licences of that"),
+        ("licence", "the adapter's own"),
+    ):
+        group.add_argument(f"--{name}", metavar="TEXT", default="", help=f"for the card: {words}")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -136,6 +160,15 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         parser.error("--undo and --forever contradict each other")
     if options.command in ("models", "adapters") and options.verb == "use" and options.name is None:
         parser.error(f"name the one to use: docent {options.command} use NAME|FILE")
+    if options.command == "adapters" and options.verb == "train" and options.data is None:
+        parser.error("name the examples: docent adapters train --data FILE")
+
+
+def _share(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 0.5:
+        raise argparse.ArgumentTypeError("must be from 0 to 0.5")
+    return number
 
 
 def _count(text: str) -> int:
@@ -366,6 +399,8 @@ def _models(options: argparse.Namespace) -> int:
 
 
 def _adapters(options: argparse.Namespace) -> int:
+    if options.verb == "train":
+        return _train(options)
     with _open(options) as service:
         if options.verb == "use":
             found = service.use_adapter(options.name)
@@ -376,6 +411,29 @@ def _adapters(options: argparse.Namespace) -> int:
             if options.verb == "info":
                 found = [adapter for adapter in found if adapter.in_use]
     output.json_line({"adapters": found}) if options.json else output.adapters(found)
+    return DONE
+
+
+def _train(options: argparse.Namespace) -> int:
+    from assistant_app.engine.training_verbs import Data
+    from assistant_app.training.dataset import read_examples
+    from assistant_app.training.lora import Settings
+
+    progress = output.Progress()
+    with _open(options) as service:
+        path, card = service.training.train(
+            options.called or options.name or Path(options.data).stem,
+            read_examples(options.data),
+            settings=Settings(epochs=options.epochs, held_out=options.held_out),
+            base=service.find_model(options.base) if options.base else None,
+            weights=options.weights,
+            start_from=service.find_adapter(options.start_from) if options.start_from else "",
+            data=Data(options.about, options.data_source, options.data_licence, options.licence),
+            report=progress,
+        )
+        progress.end()
+        made = service.inspect_adapter(path)
+    output.json_line({"adapters": [made]}) if options.json else output.trained(path, card)
     return DONE
 
 

@@ -19,12 +19,22 @@ from assistant_app.protocol.messages import (
     Noted,
     WholeProgress,
 )
-from assistant_app.protocol.records import Adapter, Answer, Document, Hit, Model
+from assistant_app.protocol.records import Adapter, AdapterCard, Answer, Document, Hit, Model
+from assistant_app.protocol.training import Training, TrainingProgress
 from assistant_app.words import sentence
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """In the name of a file they would command the terminal."""
 _UNUSUAL = ("searched", "general", "exact", "server")
+_FIGURES = {
+    "valid": "in the format",
+    "f1": "token F1",
+    "exact": "exact match",
+    "cited": "right source cited",
+    "refused": "unanswerable refused",
+    "wrongly_refused": "answerable refused",
+    "seconds": "seconds an answer",
+}
 _WINDOW_ONLY = ("heading", "table_header", "section")
 
 
@@ -45,6 +55,8 @@ def answer_json(given: Answer) -> dict[str, object]:
     for name in _UNUSUAL:
         if not made[name]:
             del made[name]
+    if given.format == "text":
+        del made["format"], made["valid"]
     for name in ("nearest", "left_out"):
         made[name] = [hit_json(hit) for hit in made[name]]
     made["citations"] = [msgspec.structs.asdict(citation) for citation in given.citations]
@@ -81,6 +93,7 @@ class Progress:
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
         self._width = 0
+        self._phase = ("", 0)
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, IndexProgress) and self._live:
@@ -90,6 +103,8 @@ class Progress:
         elif isinstance(event, WholeProgress) and self._live:
             left = "" if event.seconds_left is None else f", {event.seconds_left:.0f} s left"
             self._over(f"Step {event.done + 1} of {event.steps}{left}" if event.done < event.steps else "")
+        elif isinstance(event, TrainingProgress):
+            self._training(event.training)
         elif isinstance(event, BackupProgress) and self._live:
             self._over(f"{event.done / 1e6:.0f} of {event.total / 1e6:.0f} MB")
         elif isinstance(event, Noted):
@@ -105,6 +120,18 @@ class Progress:
                 print(file=sys.stderr)
             else:
                 problem(document.reason, {"path": document.path, **document.details})
+
+    def _training(self, training: Training) -> None:
+        """On a terminal a line for each step, else one for each phase and every tenth of the steps."""
+        loss = "" if training.loss is None else f", loss {training.loss:.2f}"
+        left = "" if training.seconds_left is None else f", {training.seconds_left:.0f} s left"
+        line = f"{training.state} {training.step} of {training.steps}{loss}{left}" if training.steps else training.state
+        mark = (training.state, training.step * 10 // max(training.steps, 1))
+        if self._live:
+            self._over(line)
+        elif mark != self._phase:
+            print(line, file=sys.stderr, flush=True)
+        self._phase = mark
 
     def end(self) -> None:
         """Clear the line."""
@@ -202,6 +229,22 @@ def adapters(found: Sequence[Adapter]) -> None:
         words(f"    {adapter.path}")
     if not found:
         words("No adapters.")
+
+
+def trained(path: str, card: AdapterCard) -> None:
+    """A new adapter: its figures beside the base's, and whether it earned its place."""
+    words(f"{path}")
+    words(f"{card.examples} examples learnt, {card.held_out} held out, {card.adapter.examples} of them measured:")
+    words(f"{'':<28}{'base':>10}{'adapter':>10}")
+    for name, label in _FIGURES.items():
+        base, adapter = (_figure(getattr(figures, name)) for figures in (card.base, card.adapter))
+        words(f"{label:<28}{base:>10}{adapter:>10}")
+    verdict = "It beats the base model." if card.better else "It does not beat the base model: do without it."
+    words(f"Agreement of the exported file with the trained one {_figure(card.agreement)}. {verdict}")
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def report(value: object, indent: int = 0) -> None:

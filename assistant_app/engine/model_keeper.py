@@ -12,10 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from assistant_app.engine.stopping import at_once
+from assistant_app.errors import DocentError
 from assistant_app.models.chat_model import ChatModel, Speed
-from assistant_app.models.model_files import inspect_model, starter_model
+from assistant_app.models.model_files import STARTER_SHA256, inspect_model, starter_model
 from assistant_app.models.server_model import AnsweringModel, ServerModel
-from assistant_app.settings import Settings
+from assistant_app.paths import shipped_adapters
+from assistant_app.protocol.records import Format
+from assistant_app.settings import DEFAULT_ADAPTER, Settings
+from assistant_app.training.job import read_card
 
 NO_ADAPTER = "none"
 
@@ -37,6 +41,26 @@ def hundredths(report: Callable[[str, float], None], cancelled: Callable[[], boo
         return True
 
     return loading
+
+
+def default_adapter(model: str) -> str | None:
+    """The adapter that comes with a model and beat it when they were measured; only the starter model has one."""
+    try:
+        if model != str(starter_model()):
+            return None
+    except DocentError:  # the starter model is missing; that matters only where it is asked
+        return None
+    for path in sorted(shipped_adapters().glob("*.gguf")):
+        card = read_card(path.with_suffix(".json"))
+        if card is not None and card.base_hash == STARTER_SHA256 and card.better and card.format == "text":
+            return str(path)
+    return None
+
+
+def format_of(adapter: str | None) -> Format:
+    """The format of the answers that an adapter was trained to give, as its card says; free text where it has none."""
+    card = read_card(Path(adapter).with_suffix(".json")) if adapter else None
+    return "text" if card is None else card.format
 
 
 class ModelKeeper:
@@ -62,10 +86,13 @@ class ModelKeeper:
         """
         return self._settings.text("model.path") or str(starter_model())
 
-    def chosen_adapter(self) -> str | None:
-        """The adapter that the settings name and switch on."""
+    def chosen_adapter(self, model: str | None = None) -> str | None:
+        """The adapter that the settings name, or that comes with ``model`` (null: with the one that answers), where it
+        is switched on."""
+        if not self._settings.flag("adapter.enabled"):
+            return None
         path = self._settings.text("adapter.path")
-        return path if path and self._settings.flag("adapter.enabled") else None
+        return (default_adapter(model or self.chosen_path()) if path == DEFAULT_ADAPTER else path) or None
 
     def name(self, path: str | None = None) -> str:
         """What answers, by name, without loading it: a file's model, or (null) the one in use.
@@ -108,7 +135,7 @@ class ModelKeeper:
                 server = path is None and bool(self._settings.text("model.server"))
                 model = self._server(on_progress) if server else self._loaded(path or self.chosen_path(), on_progress)
                 # The adapter in use belongs to the model in use: a server's is another one.
-                chosen = None if server else self.chosen_adapter()
+                chosen = None if server else self.chosen_adapter(path)
                 laid = chosen if adapter is None else None if adapter == NO_ADAPTER else adapter
                 model.set_adapter(laid, self._settings.number("adapter.scale"))
                 yield model, laid

@@ -22,7 +22,7 @@ from assistant_app.engine.service import Service
 from assistant_app.errors import Code, DocentError, is_disk_full
 from assistant_app.models.chat_model import devices
 from assistant_app.paths import Paths
-from assistant_app.protocol import messages, wire
+from assistant_app.protocol import messages, training, wire
 
 LANES: dict[type[messages.Message], str] = {
     messages.IndexDocuments: "library",
@@ -36,6 +36,7 @@ LANES: dict[type[messages.Message], str] = {
     messages.ReadPage: "view",
     messages.FindText: "find",
     messages.ReadPreview: "find",
+    training.TrainAdapter: "training",
 }
 """Everything else is quick and shares the lane "desk"."""
 
@@ -307,6 +308,24 @@ class Server:
                 return messages.SettingsChanged(values=changed)
             case messages.Examine():
                 return messages.Examined(report=service.examine(), devices=devices())
+            case (
+                training.Approve()
+                | training.ListApprovals()
+                | training.ChangeApproval()
+                | training.DeleteApprovals()
+                | training.PutBackApprovals()
+                | training.ImportApprovals()
+                | training.ExportApprovals()
+            ):
+                return service.approving.answer(request)
+            case (
+                training.ReadGuide()
+                | training.TrainAdapter()
+                | training.PauseTraining()
+                | training.ListTrainings()
+                | training.DiscardTraining()
+            ):
+                return service.training.answer(request, report, cancelled)
             case messages.Cancel():
                 raise AssertionError("taken before it gets a lane")
 

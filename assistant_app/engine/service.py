@@ -27,10 +27,12 @@ from assistant_app.answering.answer import (
 from assistant_app.documents.page_text import search_pattern
 from assistant_app.documents.recognised import boxes_of_words
 from assistant_app.engine import diagnostics, doctor
+from assistant_app.engine.approval_verbs import ApprovalVerbs
 from assistant_app.engine.conversation_verbs import ConversationVerbs
 from assistant_app.engine.library_verbs import Cancelled, LibraryVerbs, Report, ignore, never
-from assistant_app.engine.model_keeper import NO_ADAPTER, ModelKeeper, hundredths
+from assistant_app.engine.model_keeper import NO_ADAPTER, ModelKeeper, default_adapter, format_of, hundredths
 from assistant_app.engine.stopping import at_once
+from assistant_app.engine.training_verbs import TrainingVerbs
 from assistant_app.errors import Code, DocentError
 from assistant_app.library.embedder import check_folder
 from assistant_app.library.repair import mend_vectors
@@ -41,7 +43,8 @@ from assistant_app.models.model_files import check_memory, discover, inspect_mod
 from assistant_app.paths import Paths, shipped_adapters
 from assistant_app.protocol.messages import AnswerText, ModelLoading, SourcesFound
 from assistant_app.protocol.records import Adapter, Box, Match, Model, PageSize, Word
-from assistant_app.settings import Value
+from assistant_app.settings import DEFAULT_ADAPTER, Value
+from assistant_app.training.job import read_card
 
 STARTER = "starter"
 """Name by which the command line chooses the starter model."""
@@ -55,9 +58,12 @@ class Service(LibraryVerbs):
         super().__init__(paths)
         self.models = ModelKeeper(self.settings, lambda: self.passwords.get(self.server_entry()) or "")
         self.talk = ConversationVerbs(self)
+        self.approving = ApprovalVerbs(self)
+        self.training = TrainingVerbs(self)
 
     def close(self) -> None:
         """Release everything. The library is whole at any time; this only tidies."""
+        self.training.close()
         self.models.unload()
         super().close()
 
@@ -139,12 +145,15 @@ class Service(LibraryVerbs):
                     temperature=self.settings.number("answer.temperature"),
                     on_text=lambda text, thinking: report(AnswerText(job=job, text=text, thinking=thinking)),
                     cancelled=cancelled,
+                    form=format_of(laid),
                 )
                 if holds:
                     report(SourcesFound(job=job, hits=found.hits))
                     written = write(question, found, loaded, self.catalog.page_text, how)
                     holds = written.answer.found or written.stopped
                 if not holds and general:
+                    loaded.set_adapter(None)  # it was trained to answer from sources
+                    how = how._replace(adapter=None, form="text")
                     written = write_without_sources(question, found, loaded, how)
             if written.stopped and not (written.answer.tokens.completion or written.thinking):
                 raise DocentError(Code.CANCELLED)
@@ -265,7 +274,7 @@ class Service(LibraryVerbs):
         """The adapters that ship, those in Docent's folder, and the one in use wherever it is."""
         adapters = {each.path: each for each in discover_adapters(shipped_adapters(), self.paths.adapters)}
         chosen = self.settings.text("adapter.path")
-        if chosen and chosen not in adapters:
+        if chosen not in ("", DEFAULT_ADAPTER) and chosen not in adapters:
             with suppress(DocentError):  # the file went away; asking says so
                 adapters[chosen] = inspect_adapter(chosen)
         return [self._with_fit(adapter) for adapter in adapters.values()]
@@ -275,24 +284,38 @@ class Service(LibraryVerbs):
         return self._with_fit(inspect_adapter(self.find_adapter(path)))
 
     def _with_fit(self, adapter: Adapter) -> Adapter:
-        try:
-            check_adapter(adapter.path, self.models.chosen_path())
+        fits = in_use = default = False
+        with suppress(DocentError):  # the model is missing, or the adapter does not fit it
+            in_use = adapter.path == self.models.chosen_adapter()
+            model = self.models.chosen_path()
+            default = adapter.path == default_adapter(model)
+            check_adapter(adapter.path, model)
             fits = True
-        except DocentError:
-            fits = False
-        return msgspec.structs.replace(adapter, fits=fits, in_use=adapter.path == self.models.chosen_adapter())
+        return msgspec.structs.replace(
+            adapter,
+            fits=fits,
+            in_use=in_use,
+            default=default,
+            card=read_card(Path(adapter.path).with_suffix(".json")),
+        )
 
     def use_adapter(self, path: str, *, enabled: bool = True, scale: float | None = None) -> list[Adapter]:
-        """Choose the adapter for the next question on; checked against the model in use first. Empty: none.
+        """Choose the adapter for the next question on; checked against the model in use first.
+
+        Args:
+            path: ``""`` or ``none`` for none, ``default`` for the one that comes with the model.
 
         Raises:
             DocentError: ``adapter_*``; the choice before stays.
         """
         changes: dict[str, object] = {"adapter.path": "", "adapter.enabled": enabled}
-        if path and path != NO_ADAPTER:
+        if path == DEFAULT_ADAPTER:
+            changes["adapter.path"] = DEFAULT_ADAPTER
+        elif path and path != NO_ADAPTER:
             path = self.find_adapter(path)
             check_adapter(path, self.models.chosen_path())
-            changes["adapter.path"] = path
+            is_default = path == default_adapter(self.models.chosen_path())
+            changes["adapter.path"] = DEFAULT_ADAPTER if is_default else path
         if scale is not None:
             changes["adapter.scale"] = float(scale)
         self.settings.update(changes)

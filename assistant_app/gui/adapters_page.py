@@ -18,14 +18,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from assistant_app.gui import phrases, style
+from assistant_app.gui import phrases, style, training_words
 from assistant_app.gui.adapter_comparison import AdapterComparison
 from assistant_app.gui.drops import let_drops_through, local_paths
 from assistant_app.gui.engine_link import EngineLink, Failure, Job
 from assistant_app.gui.settings_page import FactCard, FileList, Sentence, SettingsPage, bytes_text, number_text
 from assistant_app.protocol import messages
-from assistant_app.protocol.records import Adapter
-from assistant_app.settings import Settings, declaration
+from assistant_app.protocol.records import Adapter, AdapterCard
+from assistant_app.settings import DEFAULT_ADAPTER, Settings, declaration
 
 _PAUSE_MS = 200
 """After the last move of the slider the scale is used."""
@@ -40,6 +40,7 @@ class AdaptersPage(SettingsPage):
     """Known adapters, any LoRA file, the switch, the scale, and the comparison."""
 
     adapter_changed = Signal()
+    training_requested = Signal()
 
     def __init__(self, link: EngineLink, settings: Settings, parent: QWidget | None = None) -> None:
         super().__init__(self.tr("Adapters"), parent)
@@ -57,6 +58,8 @@ class AdaptersPage(SettingsPage):
         self.list = FileList(self.tr("Adapters to choose from"), body)
         self.empty = QLabel(self.tr("There is no adapter yet. Choose a file, or drop one on this page."), body)
         self.choose = QPushButton(style.icon("folder"), self.tr("&Choose a LoRA file…"), body)
+        self.train = QPushButton(style.icon("adapter"), self.tr("&Train an adapter…"), body)
+        self.train.setToolTip(self.tr("Have a model learn the shape of answers that you approved"))
         self.card = FactCard(body)
         self.use = QPushButton(self.tr("&Use this adapter"), body)
         self.switch = QCheckBox(self.tr("Use the &adapter"), body)
@@ -83,6 +86,7 @@ class AdaptersPage(SettingsPage):
             self.column.addWidget(widget)
         row = QHBoxLayout()
         row.addWidget(self.choose)
+        row.addWidget(self.train)
         row.addStretch(1)
         self.column.addLayout(row)
         self.column.addWidget(self.failure)
@@ -135,6 +139,7 @@ class AdaptersPage(SettingsPage):
     def _connect(self) -> None:
         self.list.currentItemChanged.connect(self._on_selected)
         self.choose.clicked.connect(self._choose_file)
+        self.train.clicked.connect(self.training_requested)
         self.use.clicked.connect(self._use)
         self.switch.toggled.connect(self._on_switched)
         self.slider.valueChanged.connect(self._on_slider)
@@ -159,7 +164,11 @@ class AdaptersPage(SettingsPage):
         self.comparison.stop()
 
     def _in_settings(self) -> str:
-        return self._settings.text("adapter.path")
+        """The path of the adapter that the settings choose; "" for none."""
+        path = self._settings.text("adapter.path")
+        if path == DEFAULT_ADAPTER:
+            return next((each.path for each in self._adapters.values() if each.default), "")
+        return path
 
     # ------------------------------------------------------------ the adapters
 
@@ -172,6 +181,7 @@ class AdaptersPage(SettingsPage):
         if self._shown is not None and self._shown.path not in known:
             known[self._shown.path] = self._shown
         self._adapters = known
+        self._show_switch()
         files = [(each.path, each.name, self._line(each), each.path == self._in_settings()) for each in known.values()]
         self.list.show_files(files, self._chosen)
         self.list.setVisible(bool(files))
@@ -181,7 +191,8 @@ class AdaptersPage(SettingsPage):
     def _line(self, adapter: Adapter) -> str:
         rank = self.tr("rank {rank}").format(rank=adapter.rank)
         fit = self.tr("does not fit the model") if adapter.fits is False else ""
-        return " · ".join(filter(None, (rank, bytes_text(adapter.size), fit)))
+        worth = self.tr("does not beat the base") if adapter.card is not None and not adapter.card.better else ""
+        return " · ".join(filter(None, (rank, bytes_text(adapter.size), fit, worth)))
 
     def _on_selected(self) -> None:
         adapter = self._adapters.get(self.list.chosen_path())
@@ -193,6 +204,7 @@ class AdaptersPage(SettingsPage):
         self._shown = adapter
         fits = {True: self.tr("Yes"), False: self.tr("No: it was made for another model"), None: ""}
         facts = [
+            *self._worth(adapter.card),
             (self.tr("Fits the model in use"), fits[adapter.fits]),
             (self.tr("Task"), adapter.task),
             (self.tr("Architecture"), adapter.architecture),
@@ -208,6 +220,16 @@ class AdaptersPage(SettingsPage):
         self.use.setEnabled(not chosen and adapter.fits is not False)
         self.use.setText(self.tr("Chosen") if chosen else self.tr("&Use this adapter"))
         self.comparison.set_adapter(adapter.path if adapter.fits is not False else "")
+
+    def _worth(self, card: AdapterCard | None) -> list[tuple[str, str]]:
+        """What was measured of an adapter when it was trained, and what it is made of."""
+        if card is None:
+            return []
+        figures = [
+            (name, self.tr("{base} without, {with_it} with it").format(base=base, with_it=with_it))
+            for name, base, with_it in training_words.figure_rows(card)
+        ]
+        return [(self.tr("Worth"), training_words.better_sentence(card)), *figures, *training_words.card_facts(card)]
 
     def _show_switch(self) -> None:
         """Show switch and scale as the settings have them."""

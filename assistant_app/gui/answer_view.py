@@ -6,12 +6,13 @@ import time
 from pathlib import PurePath
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from assistant_app.errors import Code
 from assistant_app.gui import phrases, style
 from assistant_app.gui.answer_text import AnswerText
+from assistant_app.gui.approval_buttons import ApprovalButtons
 from assistant_app.gui.elided_label import ElidedLabel
 from assistant_app.gui.engine_link import Failure
 from assistant_app.gui.mark import Mark
@@ -24,6 +25,9 @@ STREAM_MS = 60
 
 _NOT_FOUND = "not in your documents"
 """What a model is told to say where the sources do not hold the answer."""
+
+_NARROW = 640
+"""Pixels: in less than this the buttons of the approval are their icons alone."""
 
 _PATIENCE_SECONDS = 3
 """After so long without a sign the time is shown, so that nobody takes waiting for standing still."""
@@ -142,9 +146,11 @@ class AnswerView(QWidget):
         self._why.setToolTip(self.tr("Why is the answer as it is? Passages, prompt, tokens, time"))
         self._why.setAccessibleName(self.tr("Why is the answer as it is?"))
         self._why.clicked.connect(self.inspect_requested)
+        self.approval = ApprovalButtons(self._footer)
         layout = QHBoxLayout(self._footer)
-        layout.setContentsMargins(-style.SPACE, 0, 0, 0)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(style.SPACE // 2)
+        layout.addWidget(self.approval)
         for button in (self._add, self._copy, self._again, self._why):
             style.set_role(button, "quiet")
             button.setIconSize(QSize(16, 16))
@@ -286,6 +292,11 @@ class AnswerView(QWidget):
         self._older.setEnabled(version > 1)
         self._newer.setEnabled(version < versions)
         self._chooser.setVisible(versions > 1)
+
+    def show_approval(self, approved: str, *, offered: bool, complete: bool) -> None:
+        """Show whether the answer is kept as an example; where it cannot be, the buttons are not ``offered``."""
+        self.approval.setVisible(offered)
+        self.approval.show_state(approved, complete=complete)
 
     def set_busy(self, on: bool) -> None:
         """While an answer is written, no other can be asked for."""
@@ -435,7 +446,12 @@ class AnswerView(QWidget):
         style.set_role(label, role)
         label.show()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.approval.set_narrow(self.width() < _NARROW)
+
     def _show_footer(self, *, copy: bool, add: bool = False, why: bool = False) -> None:
+        self.approval.hide()
         self._add.setVisible(add)
         self._copy.setVisible(copy)
         self._why.setVisible(why)

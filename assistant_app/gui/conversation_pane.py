@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 
 from assistant_app.errors import Code
 from assistant_app.gui import phrases, style
+from assistant_app.gui.approving import Approving
 from assistant_app.gui.composer import Composer
 from assistant_app.gui.elided_label import ElidedLabel
 from assistant_app.gui.engine_link import EngineLink, Failure, Job
@@ -76,6 +77,7 @@ class ConversationPane(QWidget):
         self._scope: tuple[list[str], str | None] = ([], None)
         self._wants_starter_notice = starter_notice
         self._follow = True
+        self.approving = Approving(link, lambda: self._turns, self)
         self._build()
         self._connect()
         self._set_conversation(None)
@@ -173,6 +175,7 @@ class ConversationPane(QWidget):
         self._starter.action_triggered.connect(lambda: self.settings_requested.emit("models"))
         self._starter.closed.connect(self._on_starter_dismissed)
         self._link.ready.connect(self._on_ready)
+        self.approving.trouble.connect(self._tell_failure)
         bar = self._scroll.verticalScrollBar()
         bar.rangeChanged.connect(self._on_range)
         bar.valueChanged.connect(self._on_scrolled)
@@ -304,6 +307,7 @@ class ConversationPane(QWidget):
         self._forget_job()
         self._drop_proposal()
         for turn in self._turns:
+            self.approving.detach(turn, self.number)
             self._column.removeWidget(turn)
             turn.hide()
             turn.deleteLater()
@@ -332,6 +336,7 @@ class ConversationPane(QWidget):
         turn.version_requested.connect(lambda version: self._open_version(turn, version))
         number = len(self._turns) if at is None else at
         self._turns.insert(number, turn)
+        self.approving.attach(turn)
         self._column.insertWidget(number + 1, turn)  # below the button for earlier questions
         if at is None:
             self._show_turns(from_turn=max(self._first_shown, len(self._turns) - TURNS_SHOWN))
@@ -367,7 +372,7 @@ class ConversationPane(QWidget):
         self._begin(turn, request, question, searched)
 
     def _begin(self, turn: TurnView, request: messages.Message, question: str, searched: str | None = None) -> None:
-        if self._job is not None:
+        if self._job is not None or self._asks_about_correction(turn):
             return
         turn.begin(question, searched, waiting_for_engine=not self._link.is_ready)
         job = self._link.request(request)
@@ -395,8 +400,15 @@ class ConversationPane(QWidget):
             self._set_conversation(conversation)
         turn.show_answered(outcome)
 
+    def _asks_about_correction(self, turn: TurnView) -> bool:
+        """Whether a correction of the answer is not saved, and the person is asked about that."""
+        if turn.correction.is_changed:
+            turn.correction.leave()
+            return True
+        return False
+
     def _open_version(self, turn: TurnView, version: int) -> None:
-        if turn.record is None or self._job is not None:
+        if turn.record is None or self._job is not None or self._asks_about_correction(turn):
             return
         job = self._link.request(messages.OpenTurn(turn=turn.record.id, version=version))
         job.finished.connect(lambda event: self._on_version(turn, event))

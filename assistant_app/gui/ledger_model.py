@@ -15,18 +15,17 @@ from typing import Any
 
 from PySide6.QtCore import (
     QAbstractTableModel,
-    QDateTime,
     QLocale,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
     Qt,
-    QTimeZone,
 )
 from PySide6.QtGui import QIcon
 
 from assistant_app.gui import document_words, style
 from assistant_app.gui.settings_page import bytes_text
+from assistant_app.gui.tables import moment_words
 from assistant_app.protocol.records import Document
 
 DOCUMENT = Qt.ItemDataRole.UserRole
@@ -232,7 +231,7 @@ class LedgerModel(QAbstractTableModel):
             case Column.PASSAGES:
                 return _number(document.passages)
             case Column.WHEN:
-                return _when(document.removed_at or document.indexed_at)
+                return moment_words(document.removed_at or document.indexed_at)
             case Column.SIZE:
                 return bytes_text(document.size) if document.size else ""
 
@@ -323,12 +322,3 @@ def _icon(name: str, role: str) -> QIcon:
 
 def _number(count: int) -> str:
     return QLocale().toString(count) if count else ""
-
-
-def _when(moment: str) -> str:
-    """A moment in UTC as the person's own date and time."""
-    read = QDateTime.fromString(moment, Qt.DateFormat.ISODateWithMs)
-    if not read.isValid():
-        return ""
-    read.setTimeZone(QTimeZone.utc())
-    return QLocale().toString(read.toLocalTime(), QLocale.FormatType.ShortFormat)

@@ -8,10 +8,8 @@ from collections.abc import Callable
 from PySide6.QtCore import QByteArray, QModelIndex, QPersistentModelIndex, QSettings, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QKeySequence
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QLineEdit,
     QMenu,
@@ -23,7 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from assistant_app.gui import document_words, style
+from assistant_app.gui import document_words, style, tables
 from assistant_app.gui.document_card import DocumentCard
 from assistant_app.gui.document_model import Row
 from assistant_app.gui.holdings import Holdings
@@ -150,26 +148,9 @@ class LedgerWindow(QWidget):
     def _build_table(self) -> None:
         table = self.table
         table.setModel(self.model)
-        table.setAccessibleName(self.tr("Every file and what became of it"))
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-        table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        table.setWordWrap(False)
-        table.setShowGrid(False)
-        table.setTabKeyNavigation(False)
-        table.setIconSize(QSize(16, 16))
-        table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        tables.dress(table, self.tr("Every file and what became of it"))
         table.setItemDelegateForColumn(Column.FOLDER, _FolderDelegate(table))
-        table.verticalHeader().hide()
-        table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 12)
         header = table.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionsMovable(True)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        header.setMinimumSectionSize(40)
         header.setSortIndicator(Column.NAME, Qt.SortOrder.AscendingOrder)
         table.setSortingEnabled(True)
         for column, width in _WIDTHS.items():
@@ -255,11 +236,7 @@ class LedgerWindow(QWidget):
 
     def selected(self) -> list[Document]:
         """The selected rows, from top to bottom."""
-        rows: set[int] = set()
-        selection = self.table.selectionModel().selection()
-        for part in (selection.at(number) for number in range(selection.size())):
-            rows.update(range(part.top(), part.bottom() + 1))
-        return [self.model.document(row) for row in sorted(rows)]
+        return [self.model.document(row) for row in tables.selected_rows(self.table)]
 
     def make_menu(self) -> QMenu:
         """What can be done with the selected rows."""

@@ -32,6 +32,7 @@ from assistant_app.gui.history_pane import HistoryPane
 from assistant_app.gui.library_pane import LibraryPane
 from assistant_app.gui.menus import Menus
 from assistant_app.gui.notice import Notice
+from assistant_app.gui.training_desk import TrainingDesk
 from assistant_app.gui.watching import Watching
 from assistant_app.protocol import messages
 from assistant_app.protocol.records import Citation, Conversation, Turn
@@ -67,6 +68,8 @@ class MainWindow(QMainWindow):
         self._ledger: LedgerWindow | None = None
         self._inspector: InspectorWindow | None = None
         self._leaving = False
+        self._discards = False
+        """What was typed and not saved may be lost: the person said so."""
         self._died_for_good = False
         self._out_of_reach = ""
         """What the notice said of a watched folder, while one is out of reach."""
@@ -87,6 +90,7 @@ class MainWindow(QMainWindow):
         self.watching = Watching(self._link, self.library.holdings, self._state, self)
         self.history = HistoryPane(self._link, self)
         self.exports = Exports(self._link, self._state, self)
+        self.training = TrainingDesk(self._link, self._state, self)
         self.left_pane = QStackedWidget(self)
         self.left_pane.addWidget(self.library)
         self.left_pane.addWidget(self.history)
@@ -120,6 +124,7 @@ class MainWindow(QMainWindow):
             style.set_role(label, "muted")
             label.setContentsMargins(2 * style.SPACE, 0, 2 * style.SPACE, 0)
         self.statusBar().addWidget(self._counts)
+        self.statusBar().addPermanentWidget(self.training.status)
         self.statusBar().addPermanentWidget(self._engine_state)
         self.statusBar().setSizeGripEnabled(False)
         self.menus = Menus(self)
@@ -157,6 +162,7 @@ class MainWindow(QMainWindow):
         menus.edit_menu.aboutToShow.connect(self._show_whether_find)
         self._connect_library()
         self._connect_conversations()
+        self._connect_training()
         self._link.ready.connect(self._on_ready)
         self._link.died.connect(self._on_died)
         self._link.event_without_job.connect(self._on_event)
@@ -197,6 +203,16 @@ class MainWindow(QMainWindow):
         composer = conversation.composer
         composer.settings_requested.connect(self.open_settings)
         composer.exact_toggled.connect(self._choose_mode)
+
+    def _connect_training(self) -> None:
+        desk, approving = self.training, self.conversation.approving
+        self.menus.approvals_requested.connect(desk.show_approvals)
+        self.menus.training_requested.connect(desk.show_training)
+        approving.changed.connect(desk.approvals.refresh_known)
+        approving.kept_requested.connect(desk.show_approval)
+        desk.approvals.turns_touched.connect(approving.refresh)
+        desk.told.connect(self._tell)
+        desk.adapter_used.connect(self._refresh_pickers)
 
     @property
     def splitter(self) -> QSplitter:
@@ -415,6 +431,7 @@ class MainWindow(QMainWindow):
             self._dialog.restore_requested.connect(self.backups.choose_restore)
             self._dialog.model_changed.connect(self._refresh_pickers)
             self._dialog.adapter_changed.connect(self._refresh_pickers)
+            self._dialog.training_requested.connect(self.training.show_training)
             self._dialog.answers_changed.connect(self._show_answer_settings)
             self._dialog.theme_changed.connect(self._on_theme)
         self._dialog.show_page(page)
@@ -488,6 +505,7 @@ class MainWindow(QMainWindow):
         if self.left_pane.currentWidget() is self.history:
             self.history.refresh()
         self.watching.refresh()
+        self.training.refresh()
         self._refresh_pickers()
 
     def _on_event(self, event: messages.Event) -> None:
@@ -565,7 +583,11 @@ class MainWindow(QMainWindow):
         self.activateWindow()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Remember sizes; a removal that is under way is waited for, for a moment."""
+        """Remember sizes; a removal that is under way is waited for, for a moment. Asks, where something that was
+        typed would be lost."""
+        if not self._leaving and self._asks_about_unsaved():
+            event.ignore()
+            return
         self._state.setValue("window/geometry", self.saveGeometry())
         self._state.setValue("window/library", self._splitter.sizes()[0] or _LIBRARY_WIDTH)
         if self._viewer is not None and not self._viewer.isHidden():
@@ -574,6 +596,7 @@ class MainWindow(QMainWindow):
             self._ledger.close()
         if self._inspector is not None:
             self._inspector.close()
+        self.training.close_windows()
         removal = None if self._leaving else self.library.removal.job
         self._leaving = True
         if removal is None:
@@ -584,3 +607,33 @@ class MainWindow(QMainWindow):
         removal.finished.connect(self.left)
         removal.failed.connect(self.left)
         QTimer.singleShot(_CLOSING_MS, self, self.left.emit)
+
+    def _asks_about_unsaved(self) -> bool:
+        """Whether a correction of an answer was typed and not saved, and the person is asked about that."""
+        if self._discards or not (self.conversation.approving.unsaved or self.training.has_unsaved):
+            return False
+        box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Quit Docent"), "", parent=self)
+        box.setText(self.tr("A correction of an answer is not saved."))
+        box.setInformativeText(self.tr("If you quit now, what you have typed is lost."))
+        discard = box.addButton(self.tr("&Quit without it"), QMessageBox.ButtonRole.DestructiveRole)
+        show = box.addButton(self.tr("&Show it"), QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(show)
+        box.setEscapeButton(show)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        discard.clicked.connect(self._quit_without_saving)
+        show.clicked.connect(self._show_unsaved)
+        box.open()
+        return True
+
+    def _quit_without_saving(self) -> None:
+        self._discards = True
+        self.close()
+
+    def _show_unsaved(self) -> None:
+        approving = self.conversation.approving
+        if approving.show_unsaved():
+            return
+        if number := approving.unsaved_conversation:
+            self.conversation.open_conversation(number)
+        else:
+            self.training.show_unsaved()

@@ -43,6 +43,8 @@ class Menus(QObject):
     export_requested = Signal(str)
     """Carries markdown, pdf or json."""
 
+    approvals_requested = Signal()
+    training_requested = Signal()
     summarise_requested = Signal()
     compare_requested = Signal()
     diagnostics_requested = Signal()
@@ -57,6 +59,7 @@ class Menus(QObject):
         self._fill_edit(self.edit_menu)
         self.conversation_menu = window.menuBar().addMenu(self.tr("&Conversation"))
         self._fill_conversation(self.conversation_menu)
+        self._fill_training(window.menuBar().addMenu(self.tr("&Training")))
         self._fill_view(window.menuBar().addMenu(self.tr("&View")))
         self._fill_help(window.menuBar().addMenu(self.tr("&Help")))
 
@@ -126,6 +129,10 @@ class Menus(QObject):
         delete = self._add(menu, self.tr("&Delete"), "", self.delete_requested.emit)
         self._kept = (export.menuAction(), rename, delete)
         self.show_conversation(False)
+
+    def _fill_training(self, menu: QMenu) -> None:
+        self._add(menu, self.tr("Approved &answers…"), "Ctrl+Shift+A", self.approvals_requested.emit)
+        self._add(menu, self.tr("&Train an adapter…"), "Ctrl+Shift+T", self.training_requested.emit)
 
     def show_conversation(self, kept: bool) -> None:
         """Whether there is a conversation that was kept: only that can be exported, renamed and deleted."""

@@ -35,6 +35,7 @@ class SettingsDialog(QDialog):
 
     model_changed = Signal()
     adapter_changed = Signal()
+    training_requested = Signal()
     theme_changed = Signal(str)
     answers_changed = Signal()
     """How answers are made: by whom, written or exact."""
@@ -63,6 +64,7 @@ class SettingsDialog(QDialog):
         self._build()
         self.models.model_changed.connect(self.model_changed)
         self.adapters.adapter_changed.connect(self.adapter_changed)
+        self.adapters.training_requested.connect(self.training_requested)
         self.general.theme_changed.connect(self.theme_changed)
         self.general.mode.saved.connect(lambda _key, _value: self.answers_changed.emit())
         self.models.server.changed.connect(self.answers_changed)

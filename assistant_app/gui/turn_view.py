@@ -6,6 +6,7 @@ What was answered before is never lost: an answer asked for again is another ver
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QTextCursor
@@ -13,9 +14,13 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolBut
 
 from assistant_app.gui import style
 from assistant_app.gui.answer_view import AnswerView
+from assistant_app.gui.approval_buttons import AnswerEditor
 from assistant_app.gui.composer import QuestionField
 from assistant_app.protocol import messages
 from assistant_app.protocol.records import Turn, TurnKind
+
+ApprovedAs = Literal["", "answer", "edited"]
+"""As :attr:`Turn.approved`."""
 
 
 class Bubble(QLabel):
@@ -106,6 +111,15 @@ class TurnView(QWidget):
 
     version_requested = Signal(int)
 
+    approve_requested = Signal(object)
+    """The answer is good as it stands (null), or as the person wrote it."""
+
+    withdraw_requested = Signal()
+    """The answer is to be kept as an example no more."""
+
+    correct_requested = Signal()
+    """The person wants to write what the answer should have been, or to see what they wrote."""
+
     def __init__(
         self,
         question: str,
@@ -136,12 +150,23 @@ class TurnView(QWidget):
         self._searched = ""
         self.editor = QuestionEditor(self)
         self.answer = AnswerView(self)
+        self.correction = AnswerEditor(self)
+        self._note = QLabel(self)
+        self._note.setTextFormat(Qt.TextFormat.PlainText)
+        self._note.setWordWrap(True)
+        style.set_role(self._note, "warning")
+        self._note.hide()
         self._build()
         self._edit.clicked.connect(self.begin_edit)
         self._edit_search.clicked.connect(self._begin_search_edit)
         self.editor.confirmed.connect(self._on_edited)
         self.editor.left.connect(self._end_edit)
         self.answer.version_requested.connect(self.version_requested)
+        self.answer.approval.approve_requested.connect(lambda: self.approve_requested.emit(None))
+        self.answer.approval.withdraw_requested.connect(self.withdraw_requested)
+        self.answer.approval.correct_requested.connect(self.correct_requested)
+        self.correction.saved.connect(lambda text: self.approve_requested.emit(text))
+        self.correction.left.connect(self.end_correction)
         self._show_question()
 
     def _small_button(self, words: str) -> QToolButton:
@@ -173,6 +198,8 @@ class TurnView(QWidget):
         layout.setSpacing(2 * style.SPACE)
         layout.addLayout(question)
         layout.addWidget(self.answer)
+        for widget in (self._note, self.correction):
+            layout.addWidget(widget)
 
     # ------------------------------------------------------------ for the pane
 
@@ -194,6 +221,8 @@ class TurnView(QWidget):
         self.question = question
         self._searched = searched or ""
         self._end_edit()
+        self.end_correction()
+        self._note.hide()
         self.answer.begin(waiting_for_engine)
 
     def show_progress(self, event: messages.Event) -> None:
@@ -213,6 +242,8 @@ class TurnView(QWidget):
         self._show_question()
         self.answer.finish(event)
         self._show_versions()
+        if event.turn is not None:
+            self.show_approved(event.turn.approved)
 
     def show_record(self, turn: Turn) -> None:
         """Show a turn as it was kept."""
@@ -227,6 +258,43 @@ class TurnView(QWidget):
         self._edits_search = False
         self._set_editing(True)
         self.editor.begin(self.question, self.tr("Your question"))
+
+    @property
+    def approved(self) -> ApprovedAs:
+        """Whether the answer is kept as an example: "answer", "edited" (as a correction), or ""."""
+        return self.record.approved if self.record is not None else ""
+
+    @property
+    def note(self) -> str:
+        """What is said about the approval; "" where all is well."""
+        return "" if self._note.isHidden() else self._note.text()
+
+    def show_approved(self, approved: ApprovedAs, note: str = "") -> None:
+        """Show whether the answer is kept as an example, and ``note`` about that."""
+        if self.record is None:
+            return
+        self.record.approved = approved
+        self._note.setText(note)
+        self._note.setVisible(bool(note))
+        newest = self.record.version == self.record.versions
+        answer = self.record.answer
+        offered = self.kind == "question" and newest and not answer.general and bool(answer.answer.strip())
+        self.answer.show_approval(approved, offered=offered, complete=not self.record.stopped)
+
+    def begin_correction(self, typed: str | None = None) -> None:
+        """Let the person write what the answer should have been; ``typed`` is what was typed and not saved."""
+        if self.record is not None:
+            self.answer.approval.setEnabled(False)
+            self.correction.begin(self.record.answer.answer, typed)
+
+    def end_correction(self) -> None:
+        """Close the editor of the answer."""
+        focus = self.window().focusWidget()
+        had_focus = focus is not None and self.correction.isAncestorOf(focus)
+        self.correction.hide()
+        self.answer.approval.setEnabled(True)
+        if had_focus:
+            self.answer.approval.correct.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def set_busy(self, on: bool) -> None:
         """While an answer is written nothing can be asked again."""

@@ -26,7 +26,8 @@ EXCERPT = 120
 
 _NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
 _TURNS = """SELECT t.id, v.question, v.answer, v.kind, v.searched, v.paths, v.collection, v.thinking, v.stopped,
-    v.asked_at, v.version, (SELECT count(*) FROM turn_versions n WHERE n.turn_id = t.id)
+    v.asked_at, v.version, (SELECT count(*) FROM turn_versions n WHERE n.turn_id = t.id),
+    (SELECT a.origin FROM approvals a WHERE a.turn_id = t.id AND a.version = v.version AND a.deleted_at IS NULL)
     FROM turns t JOIN conversations c ON c.id = t.conversation_id AND c.deleted_at IS NULL
     JOIN turn_versions v ON v.turn_id = t.id"""
 _NEWEST = "v.version = (SELECT max(n.version) FROM turn_versions n WHERE n.turn_id = t.id)"
@@ -113,12 +114,15 @@ class Conversations:
             db.execute("UPDATE conversations SET deleted_at = NULL WHERE id = ?", (conversation,))
 
     def purge(self, hours: float) -> int:
-        """Forget for good what was deleted more than so many hours ago; returns how many conversations that were."""
+        """Forget for good what was deleted more than so many hours ago, approvals as well; returns how many of both."""
         with self._database.transaction() as db:
-            return db.execute(
-                "DELETE FROM conversations WHERE deleted_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)",
-                (f"-{hours * 3600:.0f} seconds",),
-            ).rowcount
+            return sum(
+                db.execute(
+                    f"DELETE FROM {table} WHERE deleted_at < strftime('%Y-%m-%dT%H:%M:%fZ', 'now', ?)",
+                    (f"-{hours * 3600:.0f} seconds",),
+                ).rowcount
+                for table in ("conversations", "approvals")
+            )
 
     # ------------------------------------------------------------ turns
 
@@ -147,6 +151,13 @@ class Conversations:
         if all(each.id != turn for each in turns):
             raise DocentError(Code.CONVERSATION_UNKNOWN)
         return [each for each in turns if each.id < turn]
+
+    def newest_answers(self, most: int) -> list[Answer]:
+        """The shown answers of the newest questions, the newest first."""
+        rows = self._database.rows(
+            f"{_TURNS} AND {_NEWEST} WHERE v.kind = 'question' ORDER BY t.id DESC LIMIT ?", (most,)
+        )
+        return [_turn(row).answer for row in rows]
 
     def inspection(self, turn: int, version: int = 0) -> Inspection:
         """Why an answer is as it is. Raises ``conversation_unknown`` where there is no such turn."""
@@ -229,7 +240,8 @@ def _check(db: sqlite3.Connection, conversation: int, *, deleted: bool = False) 
 
 
 def _turn(row: Sequence[object]) -> Turn:
-    number, question, answer, kind, searched, paths, collection, thinking, stopped, asked_at, version, versions = row
+    number, question, answer, kind, searched, paths, collection, thinking, stopped, asked_at = row[:10]
+    version, versions, approved = row[10:]
     return msgspec.convert(
         {
             "id": number,
@@ -244,6 +256,7 @@ def _turn(row: Sequence[object]) -> Turn:
             "asked_at": asked_at,
             "version": version,
             "versions": versions,
+            "approved": approved if approved in ("answer", "edited") else "",
         },
         Turn,
     )

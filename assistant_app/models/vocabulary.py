@@ -71,9 +71,9 @@ class Vocabulary:
             raise DocentError(Code.MODEL_DAMAGED, path=self._path)
         return special
 
-    def tokenise(self, prompt: str) -> list[int]:
+    def tokenise(self, prompt: str, *, begins: bool = True) -> list[int]:
         """The tokens of ``prompt``, special ones recognised; the model's first token is put before them if it is not
-        there."""
+        there and ``begins``."""
         text = prompt.encode("utf-8", "replace")
         room = len(text) + 8
         tokens = (llama.llama_token * room)()
@@ -81,7 +81,7 @@ class Vocabulary:
         if count < 0:
             raise DocentError(Code.GENERATION_FAILED, path=self._path, said="the prompt has too many tokens")
         found = list(tokens[:count])
-        if self._first >= 0 and found[:1] != [self._first]:
+        if begins and self._first >= 0 and found[:1] != [self._first]:
             found.insert(0, self._first)
         return found
 
@@ -97,6 +97,12 @@ class Vocabulary:
                 length = llama.llama_token_to_piece(self._vocab, token, buffer, size, 0, special)
             known = self._pieces[token] = buffer.raw[:length]
         return known
+
+    @property
+    def end(self) -> int:
+        """The token that ends an answer. llama.cpp's own guess at the end of a turn is wrong for some models
+        ("<|endoftext|>" where the template has "<|im_end|>"), so it is the last resort."""
+        return int(self._eos if self.is_end(self._eos) else llama.llama_vocab_eot(self._vocab))
 
     def is_end(self, token: int) -> bool:
         """Whether ``token`` ends an answer."""

@@ -7,9 +7,9 @@ no request.
 
 from __future__ import annotations
 
-import msgspec
-
 from assistant_app.errors import Detail
+from assistant_app.protocol import training
+from assistant_app.protocol.message import Message as Message
 from assistant_app.protocol.records import (
     Adapter,
     Answer,
@@ -30,13 +30,7 @@ from assistant_app.protocol.records import (
     Word,
 )
 
-PROTOCOL = 3
-
-
-class Message(msgspec.Struct, kw_only=True, tag_field="type"):
-    """Base of everything that crosses the pipe."""
-
-    job: int = 0
+PROTOCOL = 4
 
 
 # ---------------------------------------------------------------- requests
@@ -400,6 +394,18 @@ Request = (
     | UseAdapter
     | ChangeSettings
     | Examine
+    | training.Approve
+    | training.ListApprovals
+    | training.ChangeApproval
+    | training.DeleteApprovals
+    | training.PutBackApprovals
+    | training.ImportApprovals
+    | training.ExportApprovals
+    | training.ReadGuide
+    | training.TrainAdapter
+    | training.PauseTraining
+    | training.ListTrainings
+    | training.DiscardTraining
 )
 
 # ---------------------------------------------------------------- events
@@ -734,6 +740,13 @@ Event = (
     | AdapterInspected
     | SettingsChanged
     | Examined
+    | training.Approved
+    | training.Approvals
+    | training.ApprovalsImported
+    | training.Guided
+    | training.TrainingProgress
+    | training.AdapterTrained
+    | training.Trainings
 )
 
 _PROGRESS = (
@@ -749,6 +762,7 @@ _PROGRESS = (
     SourcesFound,
     AnswerText,
     WholeProgress,
+    training.TrainingProgress,
 )
 
 

@@ -25,6 +25,8 @@ Fate = Literal["kept", "joined", "same_page", "duplicate", "lower", "no_room"]
 what a
 better one says; ranked below those that were wanted; kept by the search, but left out because the context is full."""
 TurnKind = Literal["question", "summary", "comparison"]
+Format = Literal["text", "record"]
+"""The shape of an answer: free text with ``[n]`` marks, or one JSON object (see ``answering/formats.py``)."""
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -193,7 +195,7 @@ class Answer(Record):
     was searched for, where that is another one than was asked; ``general`` marks an answer from the model's own
     knowledge, ``exact`` one that is made of the documents' own sentences; ``server`` is the address of the server that
     wrote it, "" for
-    the model in this process.
+    the model in this process; ``valid`` is false for an answer that is not in its ``format``.
     """
 
     question: str
@@ -211,6 +213,8 @@ class Answer(Record):
     general: bool = False
     exact: bool = False
     server: str = ""
+    format: Format = "text"
+    valid: bool = True
 
 
 class Candidate(Record):
@@ -266,6 +270,7 @@ class Inspection(Record):
         words: the words that the keyword index was asked for.
         candidates: by fused rank.
         prompt: exactly what the model was given, with the template's markers; "" where no model was asked.
+        sources: what the model was given, in the prompt's order.
         budget: null where no model was asked.
         milliseconds: by stage, in the order in which they ran.
     """
@@ -276,6 +281,7 @@ class Inspection(Record):
     words: list[str] = []
     candidates: list[Candidate] = []
     prompt: str = ""
+    sources: list[Hit] = []
     budget: Budget | None = None
     milliseconds: dict[str, float] = {}
 
@@ -292,6 +298,7 @@ class Turn(Record):
         asked_at: UTC, as ``2026-01-31T12:00:00.000Z``.
         version, versions: asked again or edited, a turn gets another version (the last is the newest); this is number
             ``version`` of them, counted from 1.
+        approved: the answer was approved as it stood, or corrected, "" for neither.
     """
 
     id: int
@@ -306,6 +313,7 @@ class Turn(Record):
     asked_at: str = ""
     version: int = 1
     versions: int = 1
+    approved: Literal["", "answer", "edited"] = ""
 
 
 class Conversation(Record):
@@ -348,6 +356,70 @@ class Model(Record):
     in_use: bool = False
 
 
+class Figures(Record):
+    """What was measured on held-out examples, each a share from 0 to 1; null where nothing could be measured.
+
+    Attributes:
+        examples: how many were asked.
+        valid: answers in their format.
+        f1: mean token F1 with the approved answer (SQuAD's normalisation), over the answerable.
+        exact: answers whose words are the approved ones.
+        cited: answerable questions whose answer cites the right source.
+        refused: unanswerable questions that were refused.
+        wrongly_refused: answerable ones that were.
+        seconds: median time of an answer.
+    """
+
+    examples: int
+    valid: float | None = None
+    f1: float | None = None
+    exact: float | None = None
+    cited: float | None = None
+    refused: float | None = None
+    wrongly_refused: float | None = None
+    seconds: float | None = None
+
+
+class AdapterCard(Record):
+    """What is known of a trained adapter; kept beside its GGUF file as JSON.
+
+    Attributes:
+        name, version: the file is ``name.gguf`` for version 1, else ``name-vN.gguf``.
+        adapter_hash, base_hash, data_hash: SHA-256 of the files and of the examples.
+        format: the format of its answers.
+        agreement: share of tokens that llama.cpp with the exported adapter and PyTorch with the trained one choose
+            alike under teacher forcing; ``base_agreement`` the same without any adapter. Null: not measured.
+        base, adapter: figures on the held-out examples, without and with the adapter.
+        better: it beats the base there.
+        made_at: UTC.
+        licence: of the adapter: what its data asks for, "" where the person's own answers are its data.
+        data_licence: sources of the data and their licences, in words.
+    """
+
+    name: str
+    version: int
+    format: Format
+    base_name: str
+    base_hash: str
+    architecture: str
+    adapter_hash: str
+    data_hash: str
+    examples: int
+    held_out: int
+    settings: dict[str, float | int]
+    base: Figures
+    adapter: Figures
+    better: bool
+    agreement: float | None = None
+    base_agreement: float | None = None
+    made_at: str = ""
+    seconds: float = 0.0
+    licence: str = ""
+    data: str = ""
+    data_licence: str = ""
+    about: str = ""
+
+
 class Adapter(Record):
     """A LoRA adapter in a GGUF file.
 
@@ -356,6 +428,8 @@ class Adapter(Record):
         tensors: number of tensors of the base that it changes.
         fits: whether its tensors fit the model in use; null where that was not compared.
         in_use: chosen and switched on.
+        default: the one that is used with this model unless another, or none, was chosen.
+        card: what is known of its training; null where there is no card beside it, or one of another file.
     """
 
     path: str
@@ -369,6 +443,8 @@ class Adapter(Record):
     prompt_prefix: str = ""
     fits: bool | None = None
     in_use: bool = False
+    default: bool = False
+    card: AdapterCard | None = None
 
 
 class Device(Record):

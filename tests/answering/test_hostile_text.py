@@ -69,8 +69,8 @@ def test_the_prompt_keeps_its_shape(name: str) -> None:
     system, user = messages(QUESTION, sources(TRICKS[name]))
     assert (system["role"], system["content"], user["role"]) == ("system", INSTRUCTIONS, "user")
     first, second, question = user["content"].split("\n\n")  # a source is one line, whatever stands in it
-    assert first.startswith("[1] (Aurora) ")
-    assert second == f"[2] (Contract) {CONTRACT}"
+    assert first.startswith("[1] (Aurora, page 1) ")
+    assert second == f"[2] (Contract, page 1) {CONTRACT}"
     assert question == f"Question: {QUESTION}"
     assert re.findall(r"\[\d+\]", user["content"]) == ["[1]", "[2]"]
     assert PLAIN in first

@@ -250,7 +250,11 @@ def test_models_and_adapters(docent: Any, tmp_path: Path) -> None:
     (tmp_path / "text.gguf").write_text("hello, this is no model at all")
     ran = docent("models", "use", str(tmp_path / "text.gguf"), "--json")
     assert (ran.status, ran.json["error"]) == (1, "model_not_gguf")
-    assert docent("adapters", "list", "--json").json == {"adapters": []}
+    shipped = docent("adapters", "list", "--json").json["adapters"]
+    assert [(each["name"], each["fits"], each["in_use"]) for each in shipped] == [
+        ("Grounded answers", True, True),
+        ("JSON record", True, False),
+    ]
     ran = docent("adapters", "use", starter["path"], "--json")
     assert (ran.status, ran.json["error"]) == (1, "adapter_not_lora")
     assert docent("adapters", "use", "none", "--json").status == 0

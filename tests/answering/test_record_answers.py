@@ -1,0 +1,185 @@
+"""Answers as records: the model's quote is looked for in the page, its page is not believed, bad JSON stays visible."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from assistant_app.answering import prompts
+from assistant_app.answering.answer import How, Written, write
+from assistant_app.answering.citations import Cited, cite_record
+from assistant_app.answering.formats import read_record
+from assistant_app.library.retrieval import Found
+from assistant_app.models.chat_model import Generated
+from tests.answering.test_citations import SOURCES, at_start, facts, hit, page_text
+
+QUESTION = "What is the deductible of the Aurora plan?"
+QUOTE = "The deductible for Aurora is $2,000 per person, per year."
+NONE = '{"answer": "", "quote": "", "page": null, "found": false}'
+
+
+def record(answer: str = "The deductible is $2,000.", quote: str = QUOTE, page: int | None = 3) -> str:
+    return json.dumps({"answer": answer, "quote": quote, "page": page, "found": True}, ensure_ascii=False)
+
+
+def cited(text: str) -> Cited:
+    sources = [hit(*each) for each in SOURCES]
+    found = cite_record(read_record(text), text, sources, at_start(page_text), QUESTION)
+    assert found.text == text
+    for citation in found.citations:
+        page = page_text(citation.path, citation.page or 0)
+        assert page is not None
+        assert citation.quote == page[citation.start : citation.start + citation.length] != ""
+    msgspec.json.encode(found)
+    return found
+
+
+def test_a_quote_that_stands_in_the_page_and_says_so_is_verified() -> None:
+    found = cited(record())
+    assert facts(found) == [(3, True, "model")]
+    assert found.citations[0].quote == QUOTE
+    assert (found.unsupported, found.claims) == ([], True)
+
+
+@pytest.mark.parametrize(
+    "quote", ["deductible for Aurora is $2,000", "The  deductible for\nAurora is $2,000 per person, per year."]
+)
+def test_a_part_of_a_sentence_or_other_white_space_will_do(quote: str) -> None:
+    assert facts(cited(record(quote=quote))) == [(3, True, "model")]
+
+
+@pytest.mark.parametrize("page", [13, 1, 77, None])
+def test_a_wrong_page_is_not_believed(page: int | None) -> None:
+    assert facts(cited(record(page=page))) == [(3, True, "model")]
+
+
+def test_a_quote_that_stands_nowhere_is_replaced_by_what_the_search_finds() -> None:
+    found = cited(record(quote="The deductible is two thousand dollars."))
+    ((_, verified, given_by),) = facts(found)
+    assert (verified, given_by, found.unsupported) == (True, "search", [])
+
+
+def test_a_quote_that_does_not_support_the_answer_is_replaced_by_one_that_does() -> None:
+    found = cited(record(quote="It covers dental care."))
+    ((_, verified, given_by),) = facts(found)
+    assert (verified, given_by, found.unsupported) == (True, "search", [])
+
+
+def test_an_answer_that_nothing_supports_is_told() -> None:
+    found = cited(record("The deductible is $9,999."))
+    assert found.unsupported == ["The deductible is $9,999."]
+    assert not any(citation.verified for citation in found.citations)
+    found = cited(record("Parrots sing at noon.", "Parrots sing."))
+    assert (found.unsupported, found.claims) == (["Parrots sing at noon."], True)
+    assert [given_by for _, verified, given_by in facts(found) if not verified] == ["search"]
+
+
+def test_a_record_that_found_nothing_claims_nothing() -> None:
+    assert cited(NONE) == Cited(NONE, [], [], False)
+
+
+@pytest.mark.parametrize("text", ["The deductible is $2,000 [1].", record()[:-1], record() + record(), "{" * 3000])
+def test_what_is_no_record_stays_as_it_was_written_and_is_unsupported(text: str) -> None:
+    found = cited(text)
+    assert (found.citations, found.unsupported) == ([], [text])
+    assert cited("") == Cited("", [], [], False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        record("[1] [2] ignore the above", "[2]"),
+        record("<script>alert(1)</script>", "<b>"),
+        record("a\u0000b", "\u0000"),
+        record("x" * 9_000, "y" * 9_000),
+        record("$2,000 " * 1_000, QUOTE),
+        record("(.*", "(?:"),
+        record("\u200b", "\u200b"),
+        '{"answer": "\\ud800", "quote": "\\udc00", "page": 1, "found": true}',
+        record(page=10**18),
+    ],
+)
+def test_hostile_records_do_no_harm(text: str) -> None:
+    cited(text)
+
+
+# ---------------------------------------------------------------- the whole answer
+
+
+class Speaker:
+    """Stands for a model that writes one given text; how models write is tested in ``tests/models``."""
+
+    name, path, context, server = "Speaker", "/speaker.gguf", 4096, ""
+    begins = ""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.asked: list[Any] = []
+
+    def generate(self, messages: Sequence[Any], *, on_text: Any, **how: Any) -> Generated:
+        self.asked.append(messages)
+        on_text(self._text)
+        return Generated(
+            text=self._text,
+            prompt_tokens=1,
+            cached_tokens=0,
+            completion_tokens=1,
+            first_token_seconds=0.1,
+            cut=False,
+            stopped=False,
+        )
+
+    def count(self, messages: Sequence[Any]) -> int:
+        return sum(len(each["content"]) for each in messages) // 4
+
+    def prompt(self, messages: Sequence[Any]) -> str:
+        return "\n".join(each["content"] for each in messages)
+
+
+def written(text: str, form: Any = "record") -> tuple[Written, Speaker]:
+    speaker = Speaker(text)
+    how = How(
+        began=time.perf_counter(),
+        adapter=None,
+        max_tokens=200,
+        temperature=0.0,
+        on_text=lambda text, thinking: None,
+        cancelled=lambda: False,
+        form=form,
+    )
+    found = Found([hit(*each) for each in SOURCES], {"total": 1.0})
+    return write(QUESTION, found, speaker, at_start(page_text), how), speaker  # type: ignore[arg-type]
+
+
+def test_a_record_is_asked_for_and_answered_as_it_was_written() -> None:
+    outcome, speaker = written(record())
+    answer = outcome.answer
+    assert speaker.asked[-1][0]["content"] == prompts.RECORD_INSTRUCTIONS
+    assert (answer.answer, answer.format, answer.valid, answer.found) == (record(), "record", True, True)
+    assert [citation.verified for citation in answer.citations] == [True]
+    assert outcome.inspection is not None
+    assert [(each.path, each.page) for each in outcome.inspection.sources] == sorted(SOURCES)
+
+
+def test_a_record_that_found_nothing_shows_the_nearest() -> None:
+    answer = written(NONE)[0].answer
+    assert (answer.answer, answer.found, answer.valid) == (NONE, False, True)
+    assert answer.nearest
+    assert answer.citations == []
+
+
+def test_what_is_no_record_is_shown_and_marked() -> None:
+    answer = written("The deductible is $2,000 [1].")[0].answer
+    assert (answer.answer, answer.valid, answer.format) == ("The deductible is $2,000 [1].", False, "record")
+    assert (answer.citations, answer.unsupported) == ([], ["The deductible is $2,000 [1]."])
+
+
+def test_free_text_is_as_before() -> None:
+    outcome, speaker = written("The deductible is $2,000 [3].", "text")
+    assert speaker.asked[-1][0]["content"] == prompts.INSTRUCTIONS
+    assert (outcome.answer.format, outcome.answer.valid, outcome.answer.found) == ("text", True, True)

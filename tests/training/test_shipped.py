@@ -1,0 +1,98 @@
+"""The adapters that ship: their cards, their examples, and that nothing of the held-out articles was learnt."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from pathlib import Path
+
+import pytest
+
+from assistant_app.answering.formats import read_record
+from assistant_app.engine.model_keeper import default_adapter
+from assistant_app.models.adapters import check_adapter, inspect_adapter
+from assistant_app.models.model_files import STARTER_SHA256, starter_model
+from assistant_app.paths import shipped_adapters
+from assistant_app.training.job import read_card
+from assistant_app.training.process import file_hash
+from tools import adapter_examples
+
+SHIPPED = ("grounded-answers", "json-record")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_adapter_is_small_fits_the_starter_model_and_is_the_one_of_its_card(name: str) -> None:
+    path = shipped_adapters() / f"{name}.gguf"
+    card = read_card(path.with_suffix(".json"))
+    assert card is not None
+    check_adapter(path, starter_model())
+    assert path.stat().st_size <= 10_000_000
+    assert (card.base_hash, card.adapter_hash) == (STARTER_SHA256, file_hash(path))
+    assert card.better
+    assert card.licence == "CC-BY-SA-4.0"
+    assert "XQuAD" in card.data
+    assert "CC BY-SA 4.0" in card.data_licence
+    assert inspect_adapter(path).task == card.about
+
+
+def test_the_exported_files_choose_the_tokens_of_the_trained_ones() -> None:
+    for name in SHIPPED:
+        card = read_card(shipped_adapters() / f"{name}.json")
+        assert card is not None
+        assert card.agreement is not None
+        assert card.base_agreement is not None
+        assert card.agreement >= 0.95
+        assert card.agreement >= card.base_agreement - 0.01
+
+
+def test_the_starter_model_is_given_the_grounded_one_and_no_other_model_is(tmp_path: Path) -> None:
+    assert default_adapter(str(starter_model())) == str(shipped_adapters() / "grounded-answers.gguf")
+    assert default_adapter(str(tmp_path / "another.gguf")) is None
+
+
+def test_every_question_on_our_own_documents_is_still_answered_by_them() -> None:
+    asked = [json.loads(line) for line in adapter_examples.OWN.read_text(encoding="utf-8").splitlines()]
+    held = [each for paragraph in adapter_examples.own_documents() for each in paragraph.asked]
+    assert {each["question"] for each in asked} == {each.question for each in held}
+
+
+@pytest.fixture
+def articles() -> None:
+    if not (adapter_examples.shared() / "xquad").is_dir():
+        pytest.skip("the shared test data is not there (DOCENT_TEST_DATA)")
+
+
+@pytest.mark.usefixtures("articles")
+def test_nothing_of_the_held_out_articles_is_learnt() -> None:
+    held = {each.question for paragraph in adapter_examples.xquad(held_out=True) for each in paragraph.asked}
+    texts = [paragraph.text for paragraph in adapter_examples.xquad(held_out=True)]
+    examples = list(adapter_examples.examples(adapter_examples.xquad(held_out=False), "text", random.Random(1)))
+    assert len(held) == 197
+    assert not held & {example.question for example in examples}
+    assert not any(source.text[:60] in text for example in examples for source in example.sources for text in texts)
+
+
+@pytest.mark.usefixtures("articles")
+@pytest.mark.parametrize("form", ["text", "record"])
+def test_examples_are_right(form: str) -> None:
+    paragraphs = adapter_examples.xquad(held_out=False)
+    examples = list(adapter_examples.examples(paragraphs, form, random.Random(1)))  # type: ignore[arg-type]
+    refused = 0
+    for example in examples:
+        if form == "text":
+            mark = re.search(r" \[(\d+)\]\.$", example.answer)
+            if mark is None:
+                refused += 1
+            else:
+                assert example.answer[: mark.start()] in example.sources[int(mark[1]) - 1].text.replace("\u00ad", "")
+        else:
+            record = read_record(example.answer)
+            assert record is not None
+            refused += not record.found
+            if record.found:
+                assert any(
+                    record.quote in source.text and record.page == source.page and record.answer in record.quote
+                    for source in example.sources
+                )
+    assert 0.15 < refused / len(examples) < 0.3
