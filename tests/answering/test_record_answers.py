@@ -16,6 +16,7 @@ from assistant_app.answering.citations import Cited, cite_record
 from assistant_app.answering.formats import read_record
 from assistant_app.library.retrieval import Found
 from assistant_app.models.chat_model import Generated
+from assistant_app.protocol.records import Hit
 from tests.answering.test_citations import SOURCES, at_start, facts, hit, page_text
 
 QUESTION = "What is the deductible of the Aurora plan?"
@@ -56,6 +57,15 @@ def test_a_part_of_a_sentence_or_other_white_space_will_do(quote: str) -> None:
 @pytest.mark.parametrize("page", [13, 1, 77, None])
 def test_a_wrong_page_is_not_believed(page: int | None) -> None:
     assert facts(cited(record(page=page))) == [(3, True, "model")]
+
+
+def test_of_two_sentences_that_say_so_the_one_that_the_model_quoted_is_cited() -> None:
+    quoted = "Aurora's deductible, as in the year before, is $2,000."
+    text = f"Aurora's deductible is $2,000. {quoted}"
+    answer = record("$2,000", quote=quoted, page=3)
+    source = Hit(rank=1, path="/plan.pdf", page=3, page_label="3", score=1, text=text, start=0, length=len(text))
+    found = cite_record(read_record(answer), answer, [source], at_start(lambda path, page: text), QUESTION)
+    assert [(each.quote, each.verified, each.given_by) for each in found.citations] == [(quoted, True, "model")]
 
 
 def test_a_quote_that_stands_nowhere_is_replaced_by_what_the_search_finds() -> None:
