@@ -6,14 +6,14 @@ import sys
 from collections.abc import Sequence
 
 COMMANDS = ("index", "documents", "remove", "search", "ask", "models", "adapters", "doctor")
-INTERNAL = ("engine", "reader", "trainer")
+INTERNAL = ("engine", "reader", "trainer", "downloader")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what the arguments name. Returns the exit status of the command-line contract.
 
     ``docent [--home DIR] [FILE...]`` opens the window and adds the files; ``docent [--home DIR] COMMAND ...`` runs a
-    command; ``engine``, ``reader`` and ``trainer`` are the child processes' own doors.
+    command; ``engine``, ``reader``, ``trainer`` and ``downloader`` are the child processes' own doors.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
     home, rest = _home(given)
@@ -25,6 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from assistant_app.training.process import main as trainer
 
         return trainer(rest[1])
+    if rest[:1] == ["downloader"] and len(rest) == 2:
+        from assistant_app.models.downloads import main as downloader
+
+        return downloader(rest[1])
     if rest == ["engine"]:
         from assistant_app.engine.server import main as engine
 

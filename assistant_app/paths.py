@@ -72,6 +72,16 @@ class Paths:
         return self.data / "adapters"
 
     @property
+    def assistants(self) -> Path:
+        """The person's own assistants, a TOML file each."""
+        return self.config / "assistants"
+
+    @property
+    def tables(self) -> Path:
+        """Tables that assistants filled, one file each."""
+        return self.data / "tables"
+
+    @property
     def settings(self) -> Path:
         return self.config / "settings.toml"
 

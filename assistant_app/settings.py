@@ -62,7 +62,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
         "model.gpu_layers",
         -1,
         "GPU layers",
-        "How many layers go to the graphics processor. -1: all of them.",
+        "How many layers go to the graphics processor. -1: as many as fit its free memory.",
         minimum=-1,
         maximum=1000,
     ),
@@ -106,6 +106,13 @@ DECLARATIONS: tuple[Declaration, ...] = (
         maximum=4.0,
     ),
     Declaration(
+        "adapter.also",
+        "",
+        "Further adapters",
+        "Laid over the model besides the adapter, each with its own scale: one line PATH=SCALE for each.",
+        pattern=r"(?:[^\n]+=[0-4](?:\.[0-9]{1,4})?(?:\n[^\n]+=[0-4](?:\.[0-9]{1,4})?)*)?",
+    ),
+    Declaration(
         "answer.passages",
         6,
         "Passages",
@@ -135,6 +142,13 @@ DECLARATIONS: tuple[Declaration, ...] = (
         "General knowledge",
         "Where the documents do not hold the answer, the model may answer from what it knows by itself. Such answers "
         "are marked.",
+    ),
+    Declaration(
+        "model.hub",
+        "https://huggingface.co",
+        "Download from",
+        "Address of the Hugging Face hub, or of a mirror of it. It is asked only when you download a model.",
+        pattern=r"https?://[^\s/]+(?:/[^\s]*)?",
     ),
     Declaration(
         "model.server",
@@ -183,6 +197,17 @@ DECLARATIONS: tuple[Declaration, ...] = (
 )
 
 _BY_KEY = {declaration.key: declaration for declaration in DECLARATIONS}
+
+
+def further_adapters(text: str) -> dict[str, float]:
+    """The setting ``adapter.also``: path to scale, in the order in which they are laid."""
+    lines = (line.rpartition("=") for line in text.split("\n") if line)
+    return {path: float(scale) for path, _, scale in lines}
+
+
+def further_adapters_text(chosen: Mapping[str, float]) -> str:
+    """Undoes :func:`further_adapters`."""
+    return "\n".join(f"{path}={round(scale, 4):g}" for path, scale in chosen.items())
 
 
 def declaration(key: str) -> Declaration:

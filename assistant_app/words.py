@@ -6,10 +6,11 @@ braces; the facts come from ``DocentError.details``. A fact that is missing read
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from assistant_app.errors import Code, Detail
+from assistant_app.protocol.report import Advice, FormatReport, WayName
 
 SENTENCES: dict[Code, str] = {
     Code.FILE_MISSING: "“{name}” is not there any more. Put it back, or remove it from the library.",
@@ -71,14 +72,42 @@ SENTENCES: dict[Code, str] = {
     Code.MODEL_TOO_LARGE: "“{name}” needs about {needed_gib} GiB of memory and this computer has {available_gib} GiB. Choose a smaller model, a stronger quantisation, or a shorter context.",
     Code.MODEL_PART_MISSING: "“{name}” is one part of a split model, and the part “{part}” is missing beside it. Put all {parts} parts into one folder.",
     Code.MODEL_LOAD_FAILED: "“{name}” could not be loaded: llama.cpp said “{said}”.",
+    Code.GPU_FULL: "“{name}” does not fit the graphics processor ({said}) and runs on the processor, which is slower. A smaller model or a shorter context may fit.",
     Code.CONTEXT_TOO_SMALL: "The question does not fit: it needs {needed} tokens and the context length is {context}. Raise the context length in the settings, or ask a shorter question.",
     Code.GENERATION_FAILED: "The model stopped with an error ({said}). Ask again; if it returns, choose another model.",
+    Code.GRAMMAR_REFUSED: "llama.cpp cannot hold an answer to this format ({said}). Make the format simpler, or let it only be validated.",
+    Code.SCHEMA_INVALID: "The schema is not valid ({said}).",
+    Code.SCHEMA_UNSUPPORTED: "A grammar cannot hold this part of the schema: {what}, at {place}. Take it out or say it in another way.",
+    Code.LABELS_INVALID: "Give two to {most} different labels, each on one line and without spaces at its ends.",
+    Code.TEMPLATE_INVALID: "A template needs one to {most} different slots, each a name in curly brackets, with text between them.",
+    Code.ASSISTANT_UNKNOWN: "There is no assistant named “{name}”.",
+    Code.ASSISTANT_INVALID: "{path} is no assistant that Docent can use ({said}).",
+    Code.ASSISTANT_NAME_TAKEN: "There is an assistant named “{name}” already. Choose another name.",
+    Code.ASSISTANT_SHIPPED: "“{name}” comes with Docent and stays as it is. Duplicate it and change the copy.",
+    Code.QUESTIONS_EMPTY: "There is nothing to ask for the report. Ask or approve some answers first, or name a file of questions.",
+    Code.TABLE_EMPTY: "There are no documents to ask. Add some, or choose another collection.",
+    Code.DOWNLOAD_NAME_INVALID: "“{repo}” with the file “{file}” is no model on the hub: it takes OWNER/NAME and the name of a file that ends in .gguf.",
+    Code.DOWNLOAD_UNKNOWN: "There is no model named “{model}” to download. Choose one of the list, or give OWNER/NAME and the name of a file.",
+    Code.DOWNLOAD_BUSY: "“{file}” is being downloaded. Wait until it is done, or pause it first.",
+    Code.DOWNLOAD_UNREACHABLE: "{address} cannot be reached. Check the connection and the setting “Download from”, then try again.",
+    Code.DOWNLOAD_NOT_FOUND: "{address} has no file “{file}” in “{repo}” that anybody may download. Check the names.",
+    Code.DOWNLOAD_GATED: "“{repo}” is given only to people with an account who accepted its licence. Download it from {address}/{repo} in a browser, then choose the file.",
+    Code.DOWNLOAD_REFUSED: "{address} refused the download (status {status}). Try again later; what is there is kept.",
+    Code.DOWNLOAD_MISSPOKE: "{address} does not say what “{file}” is as the Hugging Face hub does: without a checksum nothing is downloaded. Check the setting “Download from”.",
+    Code.DOWNLOAD_CUT: "The connection to {address} broke off. What is there is kept; go on when it is back.",
+    Code.DOWNLOAD_DAMAGED: "“{file}” came damaged from {address}: its checksum or its length is wrong, and it was thrown away. Download it again, or from another address.",
+    Code.DOWNLOAD_NO_SPACE: "There is not enough room on the disk: the download needs {needed_gb} GB, and {free_gb} GB are free. Make room, or choose a smaller model.",
+    Code.DOWNLOAD_FAILED: "The download ended with an error ({said}). What is there is kept; try again.",
     Code.MODEL_SERVER_UNREACHABLE: "The answering server at {address} does not answer. Start it, or empty the setting “Answering server”.",
     Code.MODEL_SERVER_SLOW: "The answering server at {address} said nothing for {seconds} seconds. Ask again later, or empty the setting “Answering server”.",
     Code.MODEL_SERVER_REFUSED: "The answering server at {address} refused the request ({said}). Check its key and the name of the model in the settings.",
     Code.MODEL_SERVER_MISSPOKE: "What answers at {address} does not speak as an OpenAI-compatible server does ({said}). Check the address in the settings; it often ends in /v1.",
     Code.SERVER_KEY_NOT_KEPT: "The system's keyring could not be used ({said}), so the key is known only until Docent ends.",
     Code.ADAPTER_NOT_ON_SERVER: "An adapter cannot be laid over a model that runs on a server. Empty the setting “Answering server”, or ask without the adapter.",
+    Code.ADAPTER_OTHER_BASE: "The adapter “{name}” was trained on another model than the one in use, though it fits ({base}). Its answers may be worse than without it. Choose the model it was trained on, or use it all the same: on the page “Adapters” of the settings, or with --anyway.",
+    Code.ADAPTER_ENDED_ENGINE: "The engine ended while the adapter “{name}” was being laid over the model, and now does without it. Choose another adapter, or get this one again from where it came from.",
+    Code.ADAPTER_FOLDER_UNSUPPORTED: "“{name}” is no adapter folder that can be converted ({said}). It takes adapter_config.json and adapter_model.safetensors, as PEFT writes them, of a plain LoRA.",
+    Code.ADAPTER_NOT_OWN: "“{name}” is not on the shelf of your own adapters: it comes with Docent, or lies elsewhere. Only your own can be removed.",
     Code.ADAPTER_MISSING: "The adapter file “{path}” is not there. Choose another adapter in the settings.",
     Code.ADAPTER_UNREADABLE: "The adapter file “{name}” may not be read. Give yourself permission to read it.",
     Code.ADAPTER_NOT_GGUF: "“{name}” is not a GGUF file. Docent loads LoRA adapters in the GGUF format.",
@@ -118,6 +147,15 @@ SENTENCES: dict[Code, str] = {
     Code.INTERNAL: "Something went wrong inside Docent ({said}). Nothing is lost; please report this with the log file.",
 }
 
+BACKENDS: dict[str, str] = {
+    "": "{name}: can be used ({devices}).",
+    "no_device": "{name}: llama.cpp has it, but found no device for it. Install the driver of the graphics processor, if there is one.",
+    "not_built": "{name}: this build of llama.cpp does not have it. This adds it: {install}",
+    "frozen": "{name}: this installation does not have it. Docent installed with pip, as the README says, can have it.",
+    "not_here": "{name}: does not exist on this system.",
+}
+"""Whether llama.cpp can compute in one of its ways, by the reason why not."""
+
 _WITHOUT_OCR: dict[tuple[str, object], str] = {
     (
         Code.NO_TEXT,
@@ -144,6 +182,18 @@ class _Facts(dict[str, object]):
         return "?"
 
 
+def backend_sentence(
+    name: str, why: str, devices: Sequence[str], install: str, templates: Mapping[str, str] = BACKENDS
+) -> str:
+    """Whether llama.cpp can compute in the way ``name``, else why not and what adds it.
+
+    Args:
+        templates: a translation of :data:`BACKENDS`.
+    """
+    template = templates.get(why, templates["not_built"])
+    return template.format(name=name, devices=", ".join(devices), install=install)
+
+
 def sentence(code: str, details: Mapping[str, Detail] | None = None, template: str | None = None) -> str:
     """The sentence for ``code`` with the facts of ``details`` in it.
 
@@ -160,3 +210,51 @@ def sentence(code: str, details: Mapping[str, Detail] | None = None, template: s
         code = Code.INTERNAL
     template = template or _WITHOUT_OCR.get((code, facts.get("ocr"))) or SENTENCES[Code(code)]
     return template.format_map(facts) + (_OLDER if facts.get("older") else "")
+
+
+FEWEST_ASKED = 10
+ADVICE: dict[Advice, str] = {
+    "too_few": f"These are too few questions to advise anything: ask at least {FEWEST_ASKED}.",
+    "instructions": "Instructions alone give {valid} valid answers: you need neither a grammar nor an adapter.",
+    "grammar": "Instructions with a grammar give {valid} valid answers: you do not need an adapter.",
+    "adapter": "The adapter earns its place: {valid} valid answers, better than the best way without it.",
+    "adapter_grammar": "The adapter with a grammar earns its place: {valid} valid answers, better than without it.",
+}
+"""What a format report advises."""
+
+WAYS: dict[WayName, str] = {
+    "instructions": "Instructions only",
+    "grammar": "Grammar",
+    "adapter": "Adapter",
+    "adapter_grammar": "Adapter + grammar",
+}
+
+
+def advice(report: FormatReport) -> str:
+    """What a format report advises, as a sentence."""
+    chosen = next((way for way in report.ways if way.way == report.advice), None)
+    share = "" if chosen is None else f"{chosen.valid / max(chosen.asked, 1):.0%}".replace("%", " %")
+    return ADVICE[report.advice].format(valid=share)
+
+
+def report_as_markdown(report: FormatReport) -> str:
+    """A format report as a document of its own."""
+    assistant = f", assistant “{report.assistant}”" if report.assistant else ""
+    asked = report.ways[0].asked if report.ways else 0
+    lines = [
+        f"# Format report: {report.adapter}",
+        "",
+        f"Base {report.base}; format {report.format}{assistant}; {asked} questions, {report.approved} with an approved"
+        f" answer; {report.made_at}.",
+        "",
+        "| way | valid | 95 % interval | agreement | tokens | seconds |",
+        "|---|---|---|---|---|---|",
+    ]
+    for way in report.ways:
+        agreement = "–" if way.agreement is None else f"{way.agreement:.2f} ({way.compared})"
+        lines.append(
+            f"| {WAYS[way.way]} | {way.valid} of {way.asked} | {way.low:.2f} to {way.high:.2f} | {agreement} | "
+            f"{way.tokens:.0f} | {way.seconds:.1f} |"
+        )
+    hashes = f"Adapter SHA-256 {report.adapter_hash}, base SHA-256 {report.base_hash}."
+    return "\n".join([*lines, "", advice(report), "", hashes, ""])

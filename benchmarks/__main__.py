@@ -21,6 +21,8 @@ NAMES = (
     "peers",
     "answers",
     "adapters",
+    "adapter_switch",
+    "grammar",
     "training",
 )
 

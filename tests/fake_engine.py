@@ -17,6 +17,7 @@ a JSON object, all of it optional::
      "approvals": 300,                 so many approved answers
      "guide": {"verdict": "train"},    what differs in the guide to training
      "trainings": [{training}],        those that were begun before
+     "assistants": [{assistant}],      instead of the three that it has
      "training_steps": 60, "training_step_seconds": 0.1, "card": {}, how long one takes, what differs in its card
      "background": [path, ...],        what the engine reads by itself as soon as it is ready (events with job 0)
      "on": {"ask": [[STEP, ...], ...]} what the first, the second, ... request of that type does; then the default}
@@ -47,7 +48,7 @@ from pathlib import Path
 from typing import Any
 
 Message = dict[str, Any]
-READY: Message = {"type": "ready", "protocol": 4, "version": "fake"}
+READY: Message = {"type": "ready", "protocol": 5, "version": "fake"}
 STARTER: Message = {
     "path": "/models/smollm2.gguf",
     "name": "SmolLM2 135M Instruct",
@@ -91,6 +92,17 @@ QUOTES = (
     ("The annual deductible is $2,000 for each covered person. Preventive care is covered in full.", 3, True),
     ("Amounts paid for prescription drugs are not applied to the deductible.", 13, False),
 )
+
+ASSISTANTS: list[Message] = [
+    {"name": "Leases", "about": "What a lease says.", "question": "Who rents what, and for how much?"},
+    {"name": "Plain answer", "about": "One short sentence.", "shipped": True},
+    {
+        "name": "Yes, no, not stated",
+        "about": "One of three labels.",
+        "format": {"kind": "labels", "labels": ["Yes", "No", "Not stated"]},
+        "shipped": True,
+    },
+]
 
 CARD: Message = {
     "name": "answers",
@@ -186,6 +198,7 @@ class Engine:
             self._make_conversation(number)
         self._approvals = {each["id"]: each for each in _approvals(script.get("approvals", 0))}
         self._thrown_out: dict[int, Message] = {}
+        self._assistants = {each["name"]: each for each in script.get("assistants", ASSISTANTS)}
         self._trainings: dict[str, Message] = {each["name"]: each for each in script.get("trainings", [])}
         self._training_goes_on = threading.Event()
         self._training_goes_on.set()
@@ -413,6 +426,10 @@ class Engine:
     # ------------------------------------------------------------ answers and pages
 
     def _ask(self, job: int, request: Message) -> None:
+        assistant = request.get("assistant", "")
+        if assistant and assistant not in self._assistants:
+            self._send(job, type="failed", code="assistant_unknown", details={"name": assistant})
+            return
         paths = request.get("paths") or [path for path, each in self._documents.items() if each["passages"]]
         if not paths:
             self._send(job, type="failed", code="library_empty")
@@ -440,7 +457,8 @@ class Engine:
             time.sleep(pause)
         answer = _answer(request["question"], text, found=not self._script.get("not_found"), paths=paths)
         exact = request.get("exact")
-        answer.update({"searched": searched or "", "exact": bool(exact), **self._script.get("answer_fields", {})})
+        answer.update({"searched": searched or "", "exact": bool(exact), "assistant": request.get("assistant", "")})
+        answer.update(self._script.get("answer_fields", {}))
         thinking, stopped = self._script.get("thinking", ""), job in self._cancelled
         kept = self._keep(request, answer, thinking=thinking, stopped=stopped, searched=searched or "")
         self._send(job, type="answered", answer=answer, thinking=thinking, stopped=stopped, **kept)
@@ -660,6 +678,21 @@ class Engine:
             return
         self._send(job, type="done")
 
+    # ------------------------------------------------------------ assistants
+
+    def _list_assistants(self, job: int, request: Message) -> None:
+        self._send(job, type="assistants", assistants=list(self._assistants.values()))
+
+    def _save_assistant(self, job: int, request: Message) -> None:
+        self._assistants.pop(request.get("instead", ""), None)
+        saved = request["assistant"]
+        self._assistants = {saved["name"]: saved, **self._assistants}
+        self._send(job, type="assistants", assistants=list(self._assistants.values()), saved=saved["name"])
+
+    def _delete_assistant(self, job: int, request: Message) -> None:
+        del self._assistants[request["name"]]
+        self._list_assistants(job, request)
+
     # ------------------------------------------------------------ training
 
     def _read_guide(self, job: int, request: Message) -> None:
@@ -796,6 +829,12 @@ class Engine:
 
     def _inspect_model(self, job: int, request: Message) -> None:
         self._send(job, type="model_inspected", model={**BIGGER, "path": request["path"]})
+
+    def _find_models(self, job: int, request: Message) -> None:
+        self._send(job, type="models_found", models=[])
+
+    def _list_offers(self, job: int, request: Message) -> None:
+        self._send(job, type="offers", offers=[], downloads=[], memory_bytes=16 * 2**30)
 
     def _list_adapters(self, job: int, request: Message) -> None:
         self._send(job, type="adapters", adapters=self._adapters)

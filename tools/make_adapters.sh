@@ -23,5 +23,5 @@ train() { # NAME, FILE, ABOUT, further arguments
 "$PYTHON" tools/adapter_examples.py "$work/grounded-answers.jsonl" --rounds 4
 train "Grounded answers" grounded-answers "Short answers from the sources only, with the source's number"
 
-"$PYTHON" tools/adapter_examples.py "$work/json-record.jsonl" --record --most 800
+"$PYTHON" tools/adapter_examples.py "$work/json-record.jsonl" --record
 train "JSON record" json-record "One JSON object: answer, quote, page, found" --start-from "$shelf/grounded-answers.gguf"

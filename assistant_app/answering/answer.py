@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from assistant_app.answering import prompts
-from assistant_app.answering.citations import Cited, cite, cite_record, without_marks
+from assistant_app.answering.citations import Cited, cite, cite_record, cite_values, without_marks
 from assistant_app.answering.evidence import is_open, suffices, weigh
 from assistant_app.answering.exact import compose
-from assistant_app.answering.formats import RECORD, read_record
+from assistant_app.answering.formats import RECORD, TEXT, read_record
 from assistant_app.answering.pages import Pages, PageText
 from assistant_app.answering.repetition import LoopGuard
+from assistant_app.answering.shapes import STRUCTURED, Shape, read, says_nothing, shape_of
 from assistant_app.answering.thinking import ThinkingFilter
 from assistant_app.library.retrieval import Found
 from assistant_app.models.chat_model import ChatMessage, Generated
 from assistant_app.models.server_model import AnsweringModel
-from assistant_app.protocol.records import Answer, AnswerTimes, Candidate, Format, Hit, Inspection, TokenCounts
+from assistant_app.protocol.assistants import OutputFormat
+from assistant_app.protocol.records import Answer, AnswerTimes, AnswerValue, Candidate, Hit, Inspection, TokenCounts
 
 if TYPE_CHECKING:
     from assistant_app.library.embedder import Embedder
@@ -61,6 +63,9 @@ def says_not_found(text: str) -> bool:
     return len(text) < 200 and bool(_SAYS_NOT_FOUND.search(text)) and not _GOES_ON.search(text)
 
 
+TEXT_SHAPE = shape_of(OutputFormat())
+
+
 class Written(NamedTuple):
     """An answer with what is not part of it: the model's notes, whether it was stopped, and how it came about."""
 
@@ -77,7 +82,7 @@ class How(NamedTuple):
         began: ``time.perf_counter()`` when the question came; the answer's times count from it.
         on_text: gets each piece as it is written, and whether it is thinking.
         cancelled: true ends the answer; what stands is kept.
-        form: of the answer.
+        shape: of the answer.
     """
 
     began: float
@@ -86,7 +91,7 @@ class How(NamedTuple):
     temperature: float
     on_text: Callable[[str, bool], None]
     cancelled: Callable[[], bool]
-    form: Format = "text"
+    shape: Shape = TEXT_SHAPE
 
 
 def holds_answer(question: str, found: Found, page_text: PageText, embedder: Embedder) -> bool:
@@ -143,23 +148,22 @@ def write(question: str, found: Found, model: AnsweringModel, page_text: PageTex
     Raises:
         DocentError: ``context_too_small`` or ``generation_failed``.
     """
-    sources, left_out = prompts.fitting(model, question, found.hits, how.max_tokens, how.form)
-    prompt = prompts.messages(question, sources, how.form)
+    told = how.shape.instructions
+    sources, left_out = prompts.fitting(model, question, found.hits, how.max_tokens, told)
+    prompt = prompts.messages(question, sources, told)
     spoken = _speak(model, prompt, how)
-    record = read_record(spoken.text) if how.form == RECORD else None
-    if how.form == RECORD:
-        cited = cite_record(record, spoken.text, sources, page_text, question)
-    elif says_not_found(spoken.text):
-        cited = Cited("", [], [], False)
-    else:
-        cited = cite(spoken.text, sources, page_text, question)
+    said = _taken_apart(spoken.text, how.shape, sources, page_text, question)
+    cited = said.cited
     holds = cited.claims or (spoken.stopped and bool(cited.text))
+    kind = how.shape.format.kind
     answer = Answer(
         question=question,
-        answer=cited.text if holds or how.form == RECORD else prompts.NOT_FOUND,
+        answer=cited.text if holds or kind != TEXT else prompts.NOT_FOUND,
         found=holds,
-        format=how.form,
-        valid=how.form != RECORD or record is not None,
+        format=kind,
+        valid=not said.problem,
+        problem=said.problem,
+        values=said.values,
         citations=cited.citations,
         unsupported=cited.unsupported,
         nearest=[] if holds else found.hits[:NEAREST],
@@ -173,7 +177,9 @@ def write(question: str, found: Found, model: AnsweringModel, page_text: PageTex
         _inspection(question, found, how.began, spoken, left_out),
         prompt=model.prompt(prompt),
         sources=sources,
-        budget=prompts.budget(model, question, sources, how.max_tokens, how.form),
+        format=how.shape.format if how.shape.format.kind in STRUCTURED else None,
+        instructions=how.shape.own,
+        budget=prompts.budget(model, question, sources, how.max_tokens, told),
     )
     return Written(answer, spoken.thinking, spoken.stopped, inspection)
 
@@ -205,6 +211,36 @@ def write_without_sources(question: str, found: Found, model: AnsweringModel, ho
     inspection = _inspection(question, found, how.began, spoken)
     inspection = msgspec.structs.replace(inspection, prompt=model.prompt(prompt))
     return Written(answer, spoken.thinking, spoken.stopped, inspection)
+
+
+class _Said(NamedTuple):
+    """An answer in its format, or why it is not."""
+
+    cited: Cited
+    values: list[AnswerValue] = []
+    problem: str = ""
+
+
+def _taken_apart(text: str, shape: Shape, sources: Sequence[Hit], page_text: PageText, question: str) -> _Said:
+    wanted = shape.format
+    if wanted.kind == TEXT:
+        nothing = says_not_found(text)
+        return _Said(Cited("", [], [], False) if nothing else cite(text, sources, page_text, question))
+    if wanted.kind == RECORD:
+        record = read_record(text)
+        cited = cite_record(record, text, sources, page_text, question)
+        number = next((each.number for each in cited.citations), None)
+        found = [] if record is None else [AnswerValue(name="answer", text=record.answer, citation=number)]
+        return _Said(cited, found, "" if record is not None or not wanted.check else "no record")
+    reading = read(wanted, text)
+    if reading.problem:
+        cited = Cited(text, [], [text] if text else [], bool(re.search(r"\w", text)))
+        return _Said(cited, [], reading.problem if wanted.check else "")
+    named = [(value.name, "" if says_nothing(value.text) else value.text) for value in reading.values]
+    values, citations, unsupported = cite_values(named, sources, page_text, question)
+    if wanted.kind == "labels":  # "Not stated" is the answer, and no quote stands behind it
+        values = [msgspec.structs.replace(values[0], text=text)]
+    return _Said(Cited(text, citations, unsupported, any(said for _, said in named)), values)
 
 
 class _Spoken(NamedTuple):
@@ -241,6 +277,7 @@ def _speak(model: AnsweringModel, messages: list[ChatMessage], how: How) -> _Spo
         temperature=how.temperature,
         on_text=split.feed,
         cancelled=lambda: bool(guard.looped) or how.cancelled(),
+        grammar=how.shape.grammar,
     )
     split.end()
     text = _TURNS_TEXT.sub("", guard.without_loop(split.answer)).strip()

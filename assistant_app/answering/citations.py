@@ -17,7 +17,7 @@ from assistant_app.answering.formats import AnswerRecord
 from assistant_app.answering.pages import LONGEST_QUOTE, Pages, PageText
 from assistant_app.answering.support import LEAST_SHARED, Claim, claim, common_words, fold, shared, supports
 from assistant_app.documents.passages import Span, fold_space, sentences
-from assistant_app.protocol.records import Citation, GivenBy, Hit
+from assistant_app.protocol.records import AnswerValue, Citation, GivenBy, Hit
 
 _MARK = re.compile(r"(?<!\s)\s*\[\s*(\d{1,3}(?:\s*[,;–-]\s*\d{1,3})*)\s*\]")
 # A mark behind the full stop belongs to the sentence before it.
@@ -131,6 +131,33 @@ def cite_record(
         _number(numbered, own, "model" if is_own else "search")
     unsupported = [] if own is not None and own.supports else [fold_space(record.answer)]
     return Cited(text, list(numbered.values()), unsupported, True)
+
+
+def cite_values(
+    values: Sequence[tuple[str, str]], sources: Sequence[Hit], page_text: PageText, question: str
+) -> tuple[list[AnswerValue], list[Citation], list[str]]:
+    """Tie each named value of a structured answer to the quote that supports it best.
+
+    Args:
+        values: name and text; "" where the documents do not say.
+
+    Returns:
+        The values with the numbers of their citations, the citations, and "name: value" of what nothing supports.
+    """
+    quotes = _Quotes(Pages(page_text))
+    common = common_words([question, *(source.text for source in sources)])
+    numbered: dict[tuple[str, int | None, Span], Citation] = {}
+    tied: list[AnswerValue] = []
+    unsupported: list[str] = []
+    for name, text in values:
+        said, least = _claim(text, f"{name} {question}", common)
+        quote = quotes.best(said, sources, least) if said.words or said.numbers else None
+        good = quote is not None and quote.supports
+        number = _number(numbered, quote, "search") if quote is not None and good else None
+        if text and not good:
+            unsupported.append(f"{name}: {fold_space(text)}")
+        tied.append(AnswerValue(name=name, text=text, citation=number))
+    return tied, list(numbered.values()), unsupported
 
 
 def _claim(sentence: str, question: str, common: Collection[str]) -> tuple[Claim, float]:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from assistant_app.answering.answer import says_not_found
 from assistant_app.answering.formats import read_record
-from assistant_app.protocol.records import Format
+from assistant_app.answering.shapes import STRUCTURED, read, says_nothing
+from assistant_app.protocol.records import OutputFormat
 from assistant_app.protocol.training import Example, Figures
 
 _MARK = re.compile(r"\s*\[\s*(\d{1,3})\s*\]")
@@ -51,15 +52,15 @@ def f1(said: str, wanted: str) -> float:
     return 2 * both / (len(one) + len(other)) if both else 0.0
 
 
-def is_valid(text: str, form: Format, sources: int) -> bool:
+def is_valid(text: str, wanted: OutputFormat, sources: int) -> bool:
     """Whether an answer is in its format.
 
     A record is one JSON object with its four fields and nothing around it. Free text is not empty, and either says that
     the documents do not hold it or cites a source, and none that there is not (of a prompt whose sources are not known,
     ``sources`` is -1, and any will do).
     """
-    if form == "record":
-        return read_record(text.strip()) is not None
+    if wanted.kind != "text":
+        return not read(wanted, text.strip()).problem
     marks = [int(mark) for mark in _MARK.findall(text)]
     if says_not_found(text) and not marks:
         return True
@@ -69,7 +70,11 @@ def is_valid(text: str, form: Format, sources: int) -> bool:
 
 
 def _read(text: str, example: Example) -> _Read:
-    valid = is_valid(text, example.format, -1 if example.messages else len(example.sources))
+    wanted = example.shape or OutputFormat(kind=example.format)
+    valid = is_valid(text, wanted, -1 if example.messages else len(example.sources))
+    if wanted.kind in STRUCTURED:
+        values = [value for value in read(wanted, text.strip()).values if not says_nothing(value.text)]
+        return _Read(valid, "; ".join(f"{value.name}: {value.text}" for value in values), bool(values), None)
     if example.format == "record":
         record = read_record(text.strip())
         if record is None:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from assistant_app.answering.citations import without_marks
-from assistant_app.answering.formats import TEXT
 from assistant_app.documents.cutting import searchable
 from assistant_app.library.indexing import spoken_name
 from assistant_app.models.chat_model import ChatMessage
@@ -62,7 +61,12 @@ class Source(NamedTuple):
         return cls(spoken_name(hit.path), " ".join((hit.table_header, hit.text)), hit.page)
 
 
-def messages(question: str, sources: Sequence[Hit | Source], form: Format = TEXT) -> list[ChatMessage]:
+def instructions_of(form: Format) -> str:
+    """What the model is told for Docent's own two formats; ``shapes.py`` has those of a person's."""
+    return RECORD_INSTRUCTIONS if form == "record" else INSTRUCTIONS
+
+
+def messages(question: str, sources: Sequence[Hit | Source], instructions: str = INSTRUCTIONS) -> list[ChatMessage]:
     """The prompt: source ``n`` of it is ``sources[n - 1]``. The model's own room makes marker strings harmless.
 
     A source is one line, and holds nothing that reads like the number of another one. Training makes its prompts here
@@ -73,7 +77,7 @@ def messages(question: str, sources: Sequence[Hit | Source], form: Format = TEXT
         for number, source in enumerate(map(_source, sources), start=1)
     )
     return [
-        {"role": "system", "content": INSTRUCTIONS if form == TEXT else RECORD_INSTRUCTIONS},
+        {"role": "system", "content": instructions},
         {"role": "user", "content": f"{numbered}\n\nQuestion: {question}"},
     ]
 
@@ -103,7 +107,7 @@ def harmless(text: str) -> str:
 
 
 def fitting(
-    model: AnsweringModel, question: str, hits: Sequence[Hit], answer_tokens: int, form: Format = TEXT
+    model: AnsweringModel, question: str, hits: Sequence[Hit], answer_tokens: int, instructions: str = INSTRUCTIONS
 ) -> tuple[list[Hit], list[Hit]]:
     """The best hits that fit into the context beside the answer, in reading order; and those left out, best first.
 
@@ -111,22 +115,22 @@ def fitting(
     """
     room = model.context - min(answer_tokens, model.context // 4)
     kept = list(hits)
-    while len(kept) > 1 and model.count(messages(question, in_reading_order(kept), form)) > room:
+    while len(kept) > 1 and model.count(messages(question, in_reading_order(kept), instructions)) > room:
         kept.pop()
     return in_reading_order(kept), list(hits[len(kept) :])
 
 
 def budget(
-    model: AnsweringModel, question: str, sources: Sequence[Hit], answer_tokens: int, form: Format = TEXT
+    model: AnsweringModel, question: str, sources: Sequence[Hit], answer_tokens: int, instructions: str = INSTRUCTIONS
 ) -> Budget:
     """How the context is shared out when ``sources`` are given."""
-    instructions = model.count(messages("", [], form))
-    asked = model.count(messages(question, [], form))
-    whole = model.count(messages(question, sources, form))
+    told = model.count(messages("", [], instructions))
+    asked = model.count(messages(question, [], instructions))
+    whole = model.count(messages(question, sources, instructions))
     return Budget(
         context=model.context,
-        instructions=instructions,
+        instructions=told,
         sources=whole - asked,
-        question=asked - instructions,
+        question=asked - told,
         answer=min(answer_tokens, model.context - whole),
     )

@@ -27,7 +27,13 @@ if TYPE_CHECKING:
 
 DONE, SOME_FAILED, WRONG_USAGE, IN_USE = 0, 1, 2, 3
 
-_BAD_USAGE = {Code.QUESTION_EMPTY, Code.BATCH_INVALID, Code.WHOLE_NEEDS_DOCUMENTS}
+_BAD_USAGE = {
+    Code.QUESTION_EMPTY,
+    Code.BATCH_INVALID,
+    Code.WHOLE_NEEDS_DOCUMENTS,
+    Code.DOWNLOAD_NAME_INVALID,
+    Code.DOWNLOAD_UNKNOWN,
+}
 _NOT_DONE = ("failed", "skipped")
 
 
@@ -72,21 +78,31 @@ def build_parser() -> argparse.ArgumentParser:
     made.add_argument("--collection", metavar="NAME", help="look only in this collection")
     made.add_argument("--model", metavar="FILE", help="answer with this GGUF file")
     made.add_argument("--adapter", metavar="NAME|FILE|none", help="answer with this LoRA adapter, or with none")
+    made.add_argument("--assistant", metavar="NAME", default="", help="as this assistant wants it")
     made.add_argument("--batch", metavar="FILE", help="questions from a file of JSON lines, - for stdin")
 
     made = command("summarise", _summarise, "Summarise a document from all of its passages, or compare two.")
     made.add_argument("paths", nargs="+", metavar="PATH", help="one document to summarise, two to compare")
 
     for name, run, words in (
-        ("models", _models, "List models, show what a file's header says, choose the one that answers."),
-        ("adapters", _adapters, "List adapters, show what a file's header says, choose the one in use, train one."),
+        ("models", _models, "List models, also those of other programs; show, add, choose or download one."),
+        (
+            "adapters",
+            _adapters,
+            "List adapters, show, choose, add, remove, check or train one.",
+        ),
     ):
         made = command(name, run, words)
-        verbs = ("list", "info", "use", "train") if name == "adapters" else ("list", "info", "use")
+        more = ("also", "add", "remove", "check", "train") if name == "adapters" else ("add", "download")
+        verbs = ("list", "info", "use", *more)
         made.add_argument("verb", choices=verbs)
         made.add_argument("name", nargs="?", metavar="NAME|FILE", help="starter: the model that comes with Docent")
         if name == "adapters":
+            _add_shelf(made)
+            _add_check(made)
             _add_training(made)
+        else:
+            _add_download(made)
 
     made = command("doctor", _doctor, "Versions, devices, offline state, integrity of the library.")
     made.add_argument("--repair", action="store_true", help="make the vectors agree with the catalogue")
@@ -99,6 +115,40 @@ def build_parser() -> argparse.ArgumentParser:
     made = command("restore", _restore, "Put a backup in the place of the library, which is kept beside.")
     made.add_argument("file", metavar="FILE")
     return parser
+
+
+def _add_download(made: argparse.ArgumentParser) -> None:
+    made.add_argument("file", nargs="?", metavar="FILE", help="download: the file in a repository of the hub")
+    group = made.add_argument_group(
+        "download",
+        "download NAME fetches a model of the list that download alone prints, download OWNER/NAME FILE any other. "
+        "Stopped or cut off, the same command goes on with it.",
+    )
+    group.add_argument("--from", dest="hub", metavar="ADDRESS", default="", help="a mirror of the hub, for this time")
+    group.add_argument("--discard", action="store_true", help="throw away what was downloaded of it")
+
+
+def _add_shelf(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group(
+        "use, also, add, remove",
+        "also NAME --scale X lays a further adapter (0 takes it away); add FILE|FOLDER copies a GGUF, or converts a "
+        "PEFT folder for the model in use; remove NAME --undo puts it back within a day.",
+    )
+    group.add_argument("--scale", type=_scale, metavar="X", help="how strongly it acts, from 0 to 4 (1: as trained)")
+    group.add_argument("--anyway", action="store_true", help="also where it was trained on another model")
+    group.add_argument("--undo", action="store_true", help="put back what was removed in the last day")
+
+
+def _add_check(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group(
+        "check",
+        "asks the same questions with instructions only, with a grammar, with the adapter and with both, and says "
+        "which is worth it. Without a file: approved answers, earlier questions, headings of the documents.",
+    )
+    group.add_argument("--questions", type=_count, default=20, metavar="N", help="how many at most (20)")
+    group.add_argument("--batch", metavar="FILE", help="questions from a file of JSON lines, - for stdin")
+    group.add_argument("--assistant", metavar="NAME", default="", help="in its format, with its instructions")
+    group.add_argument("--save", metavar="FILE", help="write the report as Markdown, or as JSON where FILE ends so")
 
 
 def _add_training(made: argparse.ArgumentParser) -> None:
@@ -160,8 +210,21 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         parser.error("--undo and --forever contradict each other")
     if options.command in ("models", "adapters") and options.verb == "use" and options.name is None:
         parser.error(f"name the one to use: docent {options.command} use NAME|FILE")
+    if options.command == "models" and options.verb == "download" and options.discard and options.name is None:
+        parser.error("name the download to throw away: docent models download NAME --discard")
+    if options.command == "models" and options.verb == "add" and options.name is None:
+        parser.error("name the file: docent models add FILE")
+    if options.command == "adapters" and options.verb in ("also", "add", "remove") and options.name is None:
+        parser.error(f"name it: docent adapters {options.verb} NAME|FILE")
     if options.command == "adapters" and options.verb == "train" and options.data is None:
         parser.error("name the examples: docent adapters train --data FILE")
+
+
+def _scale(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 4:
+        raise argparse.ArgumentTypeError("must be from 0 to 4")
+    return number
 
 
 def _share(text: str) -> float:
@@ -305,6 +368,7 @@ def _ask(options: argparse.Namespace) -> int:
                 collection=options.collection,
                 model=options.model,
                 adapter=options.adapter,
+                assistant=options.assistant,
                 report=progress,
             )
             progress.end()
@@ -365,6 +429,15 @@ def _batch(file: str, one: Callable[[str], dict[str, object]]) -> int:
     return status
 
 
+def _questions(file: str) -> Iterator[str]:
+    """The questions of a batch file. Raises ``batch_invalid`` with the line's number."""
+    for number, line in _lines(file):
+        try:
+            yield str(msgspec.json.decode(line)["question"])
+        except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError) as error:
+            raise DocentError(Code.BATCH_INVALID, line=number) from error
+
+
 def _lines(file: str) -> Iterator[tuple[int, bytes]]:
     """The lines of a file that hold anything, with their numbers.
 
@@ -392,25 +465,88 @@ def _models(options: argparse.Namespace) -> int:
             found = service.use_model(options.name)
         elif options.verb == "info":
             found = [service.inspect_model(options.name or service.models.chosen_path())]
+        elif options.verb == "add":
+            found = [service.shelf.add(options.name)]
+        elif options.verb == "download":
+            return _download(service, options)
         else:
-            found = service.list_models()
+            found = [*service.list_models(), *service.shelf.found()]
     output.json_line({"models": found}) if options.json else output.models(found)
     return DONE
+
+
+def _download(service: Service, options: argparse.Namespace) -> int:
+    shelf = service.shelf
+    if options.name is None or options.discard:
+        if options.discard:
+            shelf.discard(*_on_hub(service, options))
+        offers, begun = shelf.offers(), shelf.downloads()
+        output.json_line({"offers": offers, "downloads": begun}) if options.json else output.offers(offers, begun)
+        return DONE
+    progress = output.Progress()
+    try:
+        model = shelf.download(*_on_hub(service, options), options.hub, progress)
+    finally:
+        progress.end()
+    output.json_line({"models": [model]}) if options.json else output.models([model])
+    return DONE
+
+
+def _on_hub(service: Service, options: argparse.Namespace) -> tuple[str, str]:
+    """Repository and file of the model to download: as given, or of the one offered under that name."""
+    return (options.name, options.file) if options.file else service.shelf.find_offer(options.name)
 
 
 def _adapters(options: argparse.Namespace) -> int:
     if options.verb == "train":
         return _train(options)
+    if options.verb == "check":
+        return _check_adapter(options)
+    progress = output.Progress()
     with _open(options) as service:
+        shelf = service.adapters
         if options.verb == "use":
-            found = service.use_adapter(options.name)
+            found = service.use_adapter(options.name, scale=options.scale, anyway=options.anyway)
+        elif options.verb == "also":
+            scale = 1.0 if options.scale is None else options.scale
+            found = shelf.lay_also(options.name, scale, anyway=options.anyway)
+        elif options.verb == "add":
+            found = [service.inspect_adapter(shelf.add(options.name))]
+        elif options.verb == "remove" and options.undo:
+            found = [service.inspect_adapter(shelf.put_back(options.name))]
+        elif options.verb == "remove":
+            shelf.remove(options.name)
+            found = service.list_adapters()
         elif options.verb == "info" and options.name:
             found = [service.inspect_adapter(options.name)]
+            if found[0].fits:
+                found = [shelf.try_out(options.name, progress)]
         else:
             found = service.list_adapters()
             if options.verb == "info":
                 found = [adapter for adapter in found if adapter.in_use]
-    output.json_line({"adapters": found}) if options.json else output.adapters(found)
+    progress.end()
+    output.json_line({"adapters": found}) if options.json else output.adapters(found, options.verb == "info")
+    return DONE
+
+
+def _check_adapter(options: argparse.Namespace) -> int:
+    from assistant_app.protocol.report import CheckAdapter
+
+    progress = output.Progress()
+    with _open(options) as service:
+        adapter = options.name or service.models.chosen_adapter()
+        if adapter is None:
+            raise DocentError(Code.ADAPTER_MISSING, path="none")
+        questions = list(_questions(options.batch)) if options.batch else []
+        request = CheckAdapter(
+            adapter=adapter, assistant=options.assistant, count=options.questions, questions=questions
+        )
+        made = service.reporting.check(request, progress, lambda: False)
+    progress.end()
+    if options.save:
+        output.save_report(options.save, made)
+    output.json_line({"adapters": [made]}) if options.json else output.format_report(made)
     return DONE
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import msgspec
 
-from assistant_app.errors import Detail, DocentError
+from assistant_app.errors import Code, Detail, DocentError
 from assistant_app.protocol.messages import (
     BackupProgress,
     DocumentDone,
@@ -19,13 +19,15 @@ from assistant_app.protocol.messages import (
     Noted,
     WholeProgress,
 )
-from assistant_app.protocol.records import Adapter, AdapterCard, Answer, Document, Hit, Model
+from assistant_app.protocol.records import Adapter, AdapterCard, Answer, Backend, Document, Hit, Model
+from assistant_app.protocol.report import FormatReport, ReportProgress
+from assistant_app.protocol.shelf import Download, DownloadProgress, Offer
 from assistant_app.protocol.training import Training, TrainingProgress
-from assistant_app.words import sentence
+from assistant_app.words import WAYS, advice, backend_sentence, report_as_markdown, sentence
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """In the name of a file they would command the terminal."""
-_UNUSUAL = ("searched", "general", "exact", "server")
+_UNUSUAL = ("searched", "general", "exact", "server", "problem", "values", "assistant")
 _FIGURES = {
     "valid": "in the format",
     "f1": "token F1",
@@ -105,6 +107,11 @@ class Progress:
             self._over(f"Step {event.done + 1} of {event.steps}{left}" if event.done < event.steps else "")
         elif isinstance(event, TrainingProgress):
             self._training(event.training)
+        elif isinstance(event, ReportProgress) and self._live:
+            left = "" if event.seconds_left is None else f", {event.seconds_left:.0f} s left"
+            self._over(f"{WAYS[event.way]}: {event.done} of {event.total}{left}")
+        elif isinstance(event, DownloadProgress):
+            self._download(event.download)
         elif isinstance(event, BackupProgress) and self._live:
             self._over(f"{event.done / 1e6:.0f} of {event.total / 1e6:.0f} MB")
         elif isinstance(event, Noted):
@@ -120,6 +127,20 @@ class Progress:
                 print(file=sys.stderr)
             else:
                 problem(document.reason, {"path": document.path, **document.details})
+
+    def _download(self, download: Download) -> None:
+        """On a terminal one line, else one for every tenth."""
+        line = f"{download.done / 1e6:.0f} of {download.total / 1e6:.0f} MB"
+        if download.checking:
+            line = f"comparing the checksum, {line}"
+        elif download.seconds_left is not None and download.bytes_per_second is not None:
+            line += f", {download.bytes_per_second / 1e6:.1f} MB/s, {download.seconds_left:.0f} s left"
+        mark = (str(download.checking), download.done * 10 // max(download.total, 1))
+        if self._live:
+            self._over(line)
+        elif mark != self._phase:
+            print(line, file=sys.stderr, flush=True)
+        self._phase = mark
 
     def _training(self, training: Training) -> None:
         """On a terminal a line for each step, else one for each phase and every tenth of the steps."""
@@ -217,18 +238,69 @@ def models(found: Sequence[Model]) -> None:
         words(
             f"    {model.architecture}, {model.quantisation}, context {model.context_length}, "
             f"{model.size / 1e6:.0f} MB, about {model.memory_bytes / 2**30:.1f} GiB of memory"
+            f"{'' if model.fits else ': more than this computer has'}"
         )
-        words(f"    {model.path}")
+        words(f"    {f'{model.place}: ' if model.place else ''}{model.path}")
 
 
-def adapters(found: Sequence[Adapter]) -> None:
-    """Adapters, the one in use marked."""
+def offers(found: Sequence[Offer], begun: Sequence[Download]) -> None:
+    """What can be downloaded, the one for this computer marked, and what was begun."""
+    for offer in found:
+        state = ", downloaded" if offer.installed else "" if offer.fits else ", more than this computer has"
+        words(f"{'*' if offer.recommended else ' '} {offer.key}: {offer.name}, {offer.licence}")
+        words(f"    {offer.size / 1e9:.1f} GB, for computers with {offer.memory_gib} GiB of memory{state}")
+        words(f"    {offer.about}")
+    for download in begun:
+        words(f"Begun: {download.repo} {download.file}, {download.done / 1e6:.0f} of {download.total / 1e6:.0f} MB")
+
+
+def adapters(found: Sequence[Adapter], whole: bool = False) -> None:
+    """Adapters, those in use marked; ``whole``: with everything on their cards."""
     for adapter in found:
         fits = {True: "fits the model", False: "does not fit the model", None: ""}[adapter.fits]
-        words(f"{'*' if adapter.in_use else ' '} {adapter.name}: rank {adapter.rank}, alpha {adapter.alpha:g}, {fits}")
+        mark = "*" if adapter.in_use else "+" if adapter.also is not None else " "
+        scale = "" if adapter.also is None else f", with scale {adapter.also:g} besides the one in use"
+        words(f"{mark} {adapter.name}: rank {adapter.rank}, alpha {adapter.alpha:g}, {fits}{scale}")
         words(f"    {adapter.path}")
+        for name, value in _card(adapter) if whole else ():
+            words(f"    {name}: {value}")
     if not found:
         words("No adapters.")
+
+
+def _card(adapter: Adapter) -> list[tuple[str, str]]:
+    """What is known of an adapter besides its header; what is not known is left out."""
+    acts = "not tried over this model"
+    if adapter.probe is not None:
+        acts = f"its scores differ by up to {adapter.probe.difference} from the base's"
+        if adapter.probe.difference is None:
+            acts = "no: with it the model computes no numbers any more, so the file is damaged"
+        elif not adapter.probe.acts:
+            acts = "no: it changes nothing"
+    facts = [("acts", acts)]
+    card = adapter.card
+    if card is not None:
+        same = {True: ", the model in use", False: ", not the model in use", None: ""}[adapter.same_base]
+        facts += [
+            ("version", str(card.version)),
+            ("for", card.about),
+            ("base", f"{card.base_name}{f' ({card.base_hash[:12]}…)' if card.base_hash else ''}{same}"),
+            ("format", card.format),
+            ("worth", _worth(card)),
+            ("licence", card.licence),
+            ("from", card.source),
+        ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _worth(card: AdapterCard) -> str:
+    if not card.adapter.examples:
+        return "not measured"
+    figures = (
+        f"{label} {_figure(getattr(card.base, name))} → {_figure(getattr(card.adapter, name))}"
+        for name, label in _FIGURES.items()
+    )
+    return f"{'beats' if card.better else 'does not beat'} the base; {', '.join(figures)}"
 
 
 def trained(path: str, card: AdapterCard) -> None:
@@ -243,6 +315,34 @@ def trained(path: str, card: AdapterCard) -> None:
     words(f"Agreement of the exported file with the trained one {_figure(card.agreement)}. {verdict}")
 
 
+def format_report(made: FormatReport) -> None:
+    """A format report for people: a bar for each way, and what is advised."""
+    for way in made.ways:
+        share = way.valid / max(way.asked, 1)
+        bar = "".join("#" if (n + 0.5) / 20 <= share else "." for n in range(20))
+        agreement = "" if way.agreement is None else f", agreement {way.agreement:.2f} ({way.compared})"
+        words(
+            f"{WAYS[way.way]:<18} {bar} {way.valid} of {way.asked} valid ({way.low:.2f} to {way.high:.2f}){agreement}, "
+            f"{way.tokens:.0f} tokens, {way.seconds:.1f} s"
+        )
+    words(advice(made))
+
+
+def save_report(file: str, made: FormatReport) -> None:
+    """Write a report as Markdown, or as JSON where the file's name ends so.
+
+    Raises:
+        DocentError: ``file_unwritable``.
+    """
+    path = Path(file).expanduser()
+    is_json = path.suffix.lower() == ".json"
+    content = msgspec.json.format(msgspec.json.encode(made), indent=1).decode() if is_json else report_as_markdown(made)
+    try:
+        path.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise DocentError(Code.FILE_UNWRITABLE, path=str(path)) from error
+
+
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
@@ -251,7 +351,12 @@ def report(value: object, indent: int = 0) -> None:
     """A nested object as indented words."""
     if isinstance(value, Mapping):
         for key, entry in value.items():
-            if isinstance(entry, (Mapping, list)) and entry:
+            if key == "backends":
+                words(f"{'  ' * indent}{key}:")
+                for each in msgspec.convert(entry, list[Backend]):
+                    said = backend_sentence(each.name, each.why, each.devices, each.install)
+                    words(f"{'  ' * (indent + 1)}- {said}")
+            elif isinstance(entry, (Mapping, list)) and entry:
                 words(f"{'  ' * indent}{key}:")
                 report(entry, indent + 1)
             else:

@@ -90,6 +90,7 @@ class ConversationVerbs:
                 collection=request.collection,
                 adapter=request.adapter,
                 exact=request.exact,
+                assistant=request.assistant,
                 report=report,
                 cancelled=cancelled,
             )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 import assistant_app
+from assistant_app.engine.backends import backends
 from assistant_app.engine.offline import is_offline
 from assistant_app.errors import DocentError
 from assistant_app.library.repair import vectors_agree
@@ -49,6 +50,7 @@ def report(service: Service, repaired: int | None) -> dict[str, object]:
         "sqlite": sqlite3.sqlite_version,
         "packages": {name: _version(name) for name in PACKAGES},
         "devices": [msgspec.to_builtins(device) for device in devices()],
+        "backends": [msgspec.to_builtins(backend) for backend in backends()],
         "offline": is_offline(),
         "embedder": identity,
         "model": model,

@@ -6,9 +6,10 @@ question. A change of the adapter never reloads the model.
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from assistant_app.engine.stopping import at_once
@@ -18,7 +19,7 @@ from assistant_app.models.model_files import STARTER_SHA256, inspect_model, star
 from assistant_app.models.server_model import AnsweringModel, ServerModel
 from assistant_app.paths import shipped_adapters
 from assistant_app.protocol.records import Format
-from assistant_app.settings import DEFAULT_ADAPTER, Settings
+from assistant_app.settings import DEFAULT_ADAPTER, Settings, further_adapters
 from assistant_app.training.job import read_card
 
 NO_ADAPTER = "none"
@@ -66,10 +67,15 @@ def format_of(adapter: str | None) -> Format:
 class ModelKeeper:
     """Owns at most one loaded model. One question at a time."""
 
-    def __init__(self, settings: Settings, server_key: Callable[[], str] = str) -> None:
-        """``server_key`` gives the key of the answering server that the settings name, "" for none."""
+    def __init__(self, settings: Settings, server_key: Callable[[], str] = str, marker: Path | None = None) -> None:
+        """
+        Args:
+            server_key: gives the key of the answering server that the settings name, "" for none.
+            marker: a file that names the adapters that are being laid, and is there only so long; null for none.
+        """
         self._settings = settings
         self._server_key = server_key
+        self._marker = marker
         self._lock = threading.RLock()
         self._model: AnsweringModel | None = None
         self._speeds: dict[str, Speed] = {}
@@ -77,6 +83,8 @@ class ModelKeeper:
         self._loaded_as: tuple[object, ...] = ()
         self._timer: threading.Timer | None = None
         self._uses = 0
+        self.laid: dict[str, float] = {}
+        """What the last question's model had over it: paths of adapters, with their scales."""
 
     def chosen_path(self) -> str:
         """The model that the settings name: a file, or the starter model.
@@ -93,6 +101,24 @@ class ModelKeeper:
             return None
         path = self._settings.text("adapter.path")
         return (default_adapter(model or self.chosen_path()) if path == DEFAULT_ADAPTER else path) or None
+
+    def further_adapters(self) -> dict[str, float]:
+        """Those that the settings lay besides the chosen one, with their scales."""
+        return further_adapters(self._settings.text("adapter.also"))
+
+    @contextmanager
+    def in_hand(self, paths: Sequence[str]) -> Iterator[None]:
+        """For a ``with`` block: what is left of it where the process dies in it names ``paths``."""
+        if self._marker is None or not paths:
+            yield
+            return
+        with suppress(OSError):  # a full disk must not keep a question from its answer
+            self._marker.write_bytes(b"\0".join(map(os.fsencode, paths)))
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                self._marker.unlink(missing_ok=True)
 
     def name(self, path: str | None = None) -> str:
         """What answers, by name, without loading it: a file's model, or (null) the one in use.
@@ -118,13 +144,19 @@ class ModelKeeper:
 
     @contextmanager
     def use(
-        self, *, path: str | None, adapter: str | None, on_progress: Progress = lambda name, fraction: True
+        self,
+        *,
+        path: str | None,
+        adapter: str | None,
+        scale: float | None = None,
+        on_progress: Progress = lambda name, fraction: True,
     ) -> Iterator[tuple[AnsweringModel, str | None]]:
         """The model, loaded and with its adapter, for one question; and the adapter's path.
 
         Args:
             path: a model for this question only; null for what the settings name: a server, or else a file.
             adapter: an adapter's path for this question only, ``"none"`` for none, null for the one in use.
+            scale: how strongly it acts this time; null: as in the settings.
 
         Raises:
             DocentError: ``model_*``, ``adapter_*`` or ``cancelled``.
@@ -137,7 +169,12 @@ class ModelKeeper:
                 # The adapter in use belongs to the model in use: a server's is another one.
                 chosen = None if server else self.chosen_adapter(path)
                 laid = chosen if adapter is None else None if adapter == NO_ADAPTER else adapter
-                model.set_adapter(laid, self._settings.number("adapter.scale"))
+                others = self.further_adapters() if laid is not None and adapter is None else {}
+                strength = self._settings.number("adapter.scale") if scale is None else scale
+                self.laid = {} if laid is None else {laid: strength}
+                self.laid.update((other, scale) for other, scale in others.items() if other != laid)
+                with self.in_hand(list(self.laid)):
+                    model.set_adapters(list(self.laid.items()))
                 yield model, laid
             finally:
                 self._start_timer()

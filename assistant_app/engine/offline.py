@@ -26,6 +26,14 @@ def go_offline() -> None:
     os.environ.update(ENVIRONMENT)
 
 
+def for_downloads() -> dict[str, str]:
+    """The environment of the one process that may reach the hub: as of all the others, but not offline."""
+    environment = {**os.environ, **ENVIRONMENT}
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        del environment[name]
+    return environment
+
+
 def is_offline() -> bool:
     """Whether the variables stand as :func:`go_offline` sets them."""
     return all(os.environ.get(name) == value for name, value in ENVIRONMENT.items())

@@ -18,11 +18,13 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 import assistant_app
+from assistant_app.engine.backends import backends
 from assistant_app.engine.service import Service
 from assistant_app.errors import Code, DocentError, is_disk_full
 from assistant_app.models.chat_model import devices
 from assistant_app.paths import Paths
-from assistant_app.protocol import messages, training, wire
+from assistant_app.protocol import adapters, assistants, messages, shelf, training, wire
+from assistant_app.protocol import report as format_report
 
 LANES: dict[type[messages.Message], str] = {
     messages.IndexDocuments: "library",
@@ -37,6 +39,11 @@ LANES: dict[type[messages.Message], str] = {
     messages.FindText: "find",
     messages.ReadPreview: "find",
     training.TrainAdapter: "training",
+    adapters.ProbeAdapter: "answer",
+    assistants.FillTable: "table",
+    format_report.CheckAdapter: "table",
+    shelf.FindModels: "shelf",
+    shelf.DownloadModel: "download",
 }
 """Everything else is quick and shares the lane "desk"."""
 
@@ -299,15 +306,24 @@ class Server:
                 return messages.Adapters(adapters=service.list_adapters())
             case messages.InspectAdapter(path=path):
                 return messages.AdapterInspected(adapter=service.inspect_adapter(path))
-            case messages.UseAdapter(path=path, enabled=enabled, scale=scale):
-                return messages.Adapters(adapters=service.use_adapter(path, enabled=enabled, scale=scale))
+            case messages.UseAdapter(path=path, enabled=enabled, scale=scale, anyway=anyway):
+                found = service.use_adapter(path, enabled=enabled, scale=scale, anyway=anyway)
+                return messages.Adapters(adapters=found)
+            case (
+                adapters.AddAdapter()
+                | adapters.RemoveAdapter()
+                | adapters.PutBackAdapter()
+                | adapters.LayAlso()
+                | adapters.ProbeAdapter()
+            ):
+                return service.adapters.answer(request, report, cancelled)
             case messages.ChangeSettings(values=values):
                 changed = service.change_settings(values)
                 if "library.embedder" in values:
                     self.embed_anew()
                 return messages.SettingsChanged(values=changed)
             case messages.Examine():
-                return messages.Examined(report=service.examine(), devices=devices())
+                return messages.Examined(report=service.examine(), devices=devices(), backends=backends())
             case (
                 training.Approve()
                 | training.ListApprovals()
@@ -326,6 +342,27 @@ class Server:
                 | training.DiscardTraining()
             ):
                 return service.training.answer(request, report, cancelled)
+            case (
+                shelf.FindModels()
+                | shelf.AddModel()
+                | shelf.ListOffers()
+                | shelf.DownloadModel()
+                | shelf.DiscardDownload()
+            ):
+                return service.shelf.answer(request, report, cancelled)
+            case (
+                assistants.ListAssistants()
+                | assistants.SaveAssistant()
+                | assistants.DeleteAssistant()
+                | assistants.ImportAssistant()
+                | assistants.ExportAssistant()
+                | assistants.CheckFormat()
+                | assistants.FillTable()
+                | assistants.ExportTable()
+            ):
+                return service.assisting.answer(request, report, cancelled)
+            case format_report.CheckAdapter() | format_report.ReadReport():
+                return service.reporting.answer(request, report, cancelled)
             case messages.Cancel():
                 raise AssertionError("taken before it gets a lane")
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from assistant_app.answering.answer import (
+    TEXT_SHAPE,
     How,
     Written,
     holds_answer,
@@ -24,13 +25,18 @@ from assistant_app.answering.answer import (
     write,
     write_without_sources,
 )
+from assistant_app.answering.shapes import STRUCTURED, Shape, shape_of
 from assistant_app.documents.page_text import search_pattern
 from assistant_app.documents.recognised import boxes_of_words
 from assistant_app.engine import diagnostics, doctor
+from assistant_app.engine.adapter_verbs import MARKER, AdapterVerbs
 from assistant_app.engine.approval_verbs import ApprovalVerbs
+from assistant_app.engine.assistant_verbs import AssistantVerbs
 from assistant_app.engine.conversation_verbs import ConversationVerbs
 from assistant_app.engine.library_verbs import Cancelled, LibraryVerbs, Report, ignore, never
 from assistant_app.engine.model_keeper import NO_ADAPTER, ModelKeeper, default_adapter, format_of, hundredths
+from assistant_app.engine.model_verbs import ModelVerbs
+from assistant_app.engine.report_verbs import ReportVerbs
 from assistant_app.engine.stopping import at_once
 from assistant_app.engine.training_verbs import TrainingVerbs
 from assistant_app.errors import Code, DocentError
@@ -39,12 +45,13 @@ from assistant_app.library.repair import mend_vectors
 from assistant_app.library.reranker import check_reranker
 from assistant_app.library.retrieval import Found
 from assistant_app.models.adapters import check_adapter, discover_adapters, inspect_adapter
-from assistant_app.models.model_files import check_memory, discover, inspect_model, starter_model
+from assistant_app.models.model_files import check_memory, discover, fits, inspect_model, starter_model
+from assistant_app.models.native import gpu_memory
 from assistant_app.paths import Paths, shipped_adapters
+from assistant_app.protocol.assistants import Assistant, OutputFormat
 from assistant_app.protocol.messages import AnswerText, ModelLoading, SourcesFound
-from assistant_app.protocol.records import Adapter, Box, Match, Model, PageSize, Word
+from assistant_app.protocol.records import Adapter, Box, Format, Match, Model, PageSize, Word
 from assistant_app.settings import DEFAULT_ADAPTER, Value
-from assistant_app.training.job import read_card
 
 STARTER = "starter"
 """Name by which the command line chooses the starter model."""
@@ -56,14 +63,22 @@ class Service(LibraryVerbs):
     def __init__(self, paths: Paths) -> None:
         """As :class:`LibraryVerbs`."""
         super().__init__(paths)
-        self.models = ModelKeeper(self.settings, lambda: self.passwords.get(self.server_entry()) or "")
+        self.models = ModelKeeper(
+            self.settings, lambda: self.passwords.get(self.server_entry()) or "", self.paths.data / MARKER
+        )
         self.talk = ConversationVerbs(self)
         self.approving = ApprovalVerbs(self)
         self.training = TrainingVerbs(self)
+        self.adapters = AdapterVerbs(self)
+        self.notes += filter(None, [self.adapters.recover()])
+        self.assisting = AssistantVerbs(self)
+        self.reporting = ReportVerbs(self)
+        self.shelf = ModelVerbs(self)
 
     def close(self) -> None:
         """Release everything. The library is whole at any time; this only tidies."""
         self.training.close()
+        self.shelf.close()
         self.models.unload()
         super().close()
 
@@ -98,6 +113,7 @@ class Service(LibraryVerbs):
         model: str | None = None,
         adapter: str | None = None,
         exact: bool | None = None,
+        assistant: str = "",
         report: Report = ignore,
         cancelled: Cancelled = never,
         job: int = 0,
@@ -108,44 +124,65 @@ class Service(LibraryVerbs):
             paths: look only in these documents; they must be in the library.
             model, adapter: for this question only: a file, the name of a known one, or (adapter) ``"none"``.
             exact: the answer is made of the documents' own sentences; null: as the settings say.
+            assistant: name of the one that answers; what is given besides it goes before what it says.
             report: gets ``ModelLoading``, ``SourcesFound`` and ``AnswerText``, each with ``job``.
 
         Raises:
-            DocentError: ``question_empty``, ``library_empty``, ``collection_unknown``, ``model_*``, ``adapter_*``,
-                ``context_too_small``, ``generation_failed``, ``cancelled`` (before anything was written).
+            DocentError: ``question_empty``, ``library_empty``, ``collection_unknown``, ``assistant_unknown``,
+                ``model_*``, ``adapter_*``, ``context_too_small``, ``generation_failed``, ``cancelled`` (before
+                anything was written).
         """
         began = time.perf_counter()
+        asked = self.assisting.get(assistant) if assistant else Assistant(name="")
+        model, adapter = model or asked.model or None, adapter or asked.adapter or None
+        exact = asked.exact if exact is None else exact
+        if paths is None and collection is None and asked.collections:
+            paths = self.assisting.documents_in(asked.collections)
         question = question.encode("utf-8", "replace").decode("utf-8").strip()  # it comes back in the answer, as JSON
         with self.right_of_way():
-            top = self.settings.integer("answer.passages")
+            top = asked.passages or self.settings.integer("answer.passages")
             found = at_once(lambda: self.search(question, top=top, paths=paths, collection=collection), cancelled)
             if not found.hits and self.catalog.is_empty():
                 raise DocentError(Code.LIBRARY_EMPTY)
             is_exact = self.settings.text("answer.mode") == "exact" if exact is None else exact
             if is_exact:
                 report(SourcesFound(job=job, hits=found.hits))
-                return at_once(lambda: quote(question, found, self.catalog.page_text, self.embedder, began), cancelled)
+                said = at_once(lambda: quote(question, found, self.catalog.page_text, self.embedder, began), cancelled)
+                return said._replace(answer=msgspec.structs.replace(said.answer, assistant=asked.name))
             model_path = self.find_model(model) if model else None
             adapter_path = self.find_adapter(adapter) if adapter and adapter != NO_ADAPTER else adapter
-            general = self.settings.flag("answer.general_knowledge")
-            holds = at_once(lambda: holds_answer(question, found, self.catalog.page_text, self.embedder), cancelled)
+            # A structured format has its own way to say that the documents do not hold it.
+            structured = asked.format.kind in STRUCTURED
+            general = self.settings.flag("answer.general_knowledge") and not structured
+            holds = structured or at_once(
+                lambda: holds_answer(question, found, self.catalog.page_text, self.embedder), cancelled
+            )
             if not holds and not general:
-                return not_found(question, found, began, model=self.models.name(model_path))
+                nothing = not_found(question, found, began, model=self.models.name(model_path))
+                return nothing._replace(answer=msgspec.structs.replace(nothing.answer, assistant=asked.name))
             if cancelled():
                 raise DocentError(Code.CANCELLED)
+            chosen = self.models.chosen_adapter(model_path)
+            if structured and adapter is None and chosen == default_adapter(model_path or self.models.chosen_path()):
+                adapter_path = NO_ADAPTER  # it learnt to answer in sentences, and nobody chose it
 
             loading = hundredths(
                 lambda name, fraction: report(ModelLoading(job=job, name=name, fraction=fraction)), cancelled
             )
-            with self.models.use(path=model_path, adapter=adapter_path, on_progress=loading) as (loaded, laid):
+            with self.models.use(path=model_path, adapter=adapter_path, scale=asked.scale, on_progress=loading) as (
+                loaded,
+                laid,
+            ):
+                self.shelf.warn(loaded, report)
+                self.adapters.warn(loaded.path, report)
                 how = How(
                     began=began,
-                    adapter=None if laid is None else Path(laid).stem,
-                    max_tokens=self.settings.integer("answer.max_tokens"),
-                    temperature=self.settings.number("answer.temperature"),
+                    adapter=" + ".join(Path(each).stem for each in self.models.laid) or None,
+                    max_tokens=asked.max_tokens or self.settings.integer("answer.max_tokens"),
+                    temperature=_or(asked.temperature, self.settings.number("answer.temperature")),
                     on_text=lambda text, thinking: report(AnswerText(job=job, text=text, thinking=thinking)),
                     cancelled=cancelled,
-                    form=format_of(laid),
+                    shape=_shape(asked, format_of(laid)),
                 )
                 if holds:
                     report(SourcesFound(job=job, hits=found.hits))
@@ -153,11 +190,12 @@ class Service(LibraryVerbs):
                     holds = written.answer.found or written.stopped
                 if not holds and general:
                     loaded.set_adapter(None)  # it was trained to answer from sources
-                    how = how._replace(adapter=None, form="text")
+                    how = how._replace(adapter=None, shape=TEXT_SHAPE)
                     written = write_without_sources(question, found, loaded, how)
             if written.stopped and not (written.answer.tokens.completion or written.thinking):
                 raise DocentError(Code.CANCELLED)
-            return written._replace(answer=msgspec.structs.replace(written.answer, server=loaded.server))
+            answer = msgspec.structs.replace(written.answer, server=loaded.server, assistant=asked.name)
+            return written._replace(answer=answer)
 
     # ------------------------------------------------------------ the viewer
 
@@ -226,17 +264,19 @@ class Service(LibraryVerbs):
     # ------------------------------------------------------------ models and adapters
 
     def list_models(self) -> list[Model]:
-        """The starter model, the models in Docent's folder, and the one in use wherever it is."""
+        """The starter model, those in Docent's folder, those that were added, and the one in use wherever it is."""
         context = self.settings.integer("model.context")
         starter = str(starter_model())
         chosen = self.models.chosen_path()
         models = {starter: inspect_model(starter, context)}
-        models.update({model.path: model for model in discover(self.paths.models)})
+        models.update({model.path: model for model in [*discover(self.paths.models), *self.shelf.added()]})
         if chosen not in models:
             with suppress(DocentError):  # the file went away; asking says so
                 models[chosen] = inspect_model(chosen, context)
         return [
-            msgspec.structs.replace(model, starter=path == starter, in_use=path == chosen)
+            msgspec.structs.replace(
+                model, starter=path == starter, in_use=path == chosen, fits=fits(model, gpu_memory())
+            )
             for path, model in models.items()
         ]
 
@@ -244,14 +284,17 @@ class Service(LibraryVerbs):
         """What a GGUF file's header says; a name of a known model does as well."""
         found = inspect_model(self.find_model(path), self.settings.integer("model.context"))
         return msgspec.structs.replace(
-            found, starter=found.path == str(starter_model()), in_use=found.path == self.models.chosen_path()
+            found,
+            starter=found.path == str(starter_model()),
+            in_use=found.path == self.models.chosen_path(),
+            fits=fits(found, gpu_memory()),
         )
 
     def use_model(self, path: str) -> list[Model]:
         """Choose the model that answers from the next question on; checked first. Empty: the starter model."""
         if path:
             path = self.find_model(path)
-            check_memory(inspect_model(path, self.settings.integer("model.context")))
+            check_memory(inspect_model(path, self.settings.integer("model.context")), gpu_memory())
         self.settings.update({"model.path": "" if path == str(starter_model()) else path})
         return self.list_models()
 
@@ -265,9 +308,10 @@ class Service(LibraryVerbs):
             return str(starter_model())
         if os.path.exists(name):
             return os.path.abspath(name)
-        for model in self.list_models():
-            if name in (model.name, Path(model.path).name, Path(model.path).stem):
-                return model.path
+        for models in (self.list_models, self.shelf.found):
+            for model in models():
+                if name in (model.name, Path(model.path).name, Path(model.path).stem):
+                    return model.path
         raise DocentError(Code.MODEL_MISSING, path=name)
 
     def list_adapters(self) -> list[Adapter]:
@@ -277,33 +321,20 @@ class Service(LibraryVerbs):
         if chosen not in ("", DEFAULT_ADAPTER) and chosen not in adapters:
             with suppress(DocentError):  # the file went away; asking says so
                 adapters[chosen] = inspect_adapter(chosen)
-        return [self._with_fit(adapter) for adapter in adapters.values()]
+        return [self.adapters.complete(adapter) for adapter in adapters.values()]
 
     def inspect_adapter(self, path: str) -> Adapter:
-        """What an adapter file's header says, and whether it fits the model in use."""
-        return self._with_fit(inspect_adapter(self.find_adapter(path)))
+        """What an adapter file's header says, and what it is to the model in use."""
+        return self.adapters.complete(inspect_adapter(self.find_adapter(path)), compute=True)
 
-    def _with_fit(self, adapter: Adapter) -> Adapter:
-        fits = in_use = default = False
-        with suppress(DocentError):  # the model is missing, or the adapter does not fit it
-            in_use = adapter.path == self.models.chosen_adapter()
-            model = self.models.chosen_path()
-            default = adapter.path == default_adapter(model)
-            check_adapter(adapter.path, model)
-            fits = True
-        return msgspec.structs.replace(
-            adapter,
-            fits=fits,
-            in_use=in_use,
-            default=default,
-            card=read_card(Path(adapter.path).with_suffix(".json")),
-        )
-
-    def use_adapter(self, path: str, *, enabled: bool = True, scale: float | None = None) -> list[Adapter]:
+    def use_adapter(
+        self, path: str, *, enabled: bool = True, scale: float | None = None, anyway: bool = False
+    ) -> list[Adapter]:
         """Choose the adapter for the next question on; checked against the model in use first.
 
         Args:
             path: ``""`` or ``none`` for none, ``default`` for the one that comes with the model.
+            anyway: also where the model in use is not the file that the adapter was trained on.
 
         Raises:
             DocentError: ``adapter_*``; the choice before stays.
@@ -314,6 +345,8 @@ class Service(LibraryVerbs):
         elif path and path != NO_ADAPTER:
             path = self.find_adapter(path)
             check_adapter(path, self.models.chosen_path())
+            if enabled:
+                self.adapters.check_base(path, anyway=anyway)
             is_default = path == default_adapter(self.models.chosen_path())
             changes["adapter.path"] = DEFAULT_ADAPTER if is_default else path
         if scale is not None:
@@ -322,16 +355,25 @@ class Service(LibraryVerbs):
         return self.list_adapters()
 
     def find_adapter(self, name: str) -> str:
-        """The path of an adapter given by file or by name.
+        """The path of an adapter given by file, by its file's name, or by its own: of several versions the newest.
 
         Raises:
             DocentError: ``adapter_missing``.
         """
         if os.path.exists(name):
             return os.path.abspath(name)
-        for adapter in discover_adapters(shipped_adapters(), self.paths.adapters):
-            if name in (adapter.name, Path(adapter.path).name, Path(adapter.path).stem):
+        known = discover_adapters(shipped_adapters(), self.paths.adapters)
+        for adapter in known:
+            if name in (Path(adapter.path).name, Path(adapter.path).stem):
                 return adapter.path
+        cards = ((adapter, self.adapters.card(adapter.path)) for adapter in known)
+        named = [
+            (card.version if card else 0, adapter.path)
+            for adapter, card in cards
+            if name in (adapter.name, card.name if card else "")
+        ]
+        if named:
+            return max(named)[1]
         raise DocentError(Code.ADAPTER_MISSING, path=name)
 
     # ------------------------------------------------------------ settings and health
@@ -382,3 +424,15 @@ class Service(LibraryVerbs):
             repaired = mend_vectors(self.catalog, self.vectors, self.embedder)
             self.embed_anew()
         return doctor.report(self, repaired if repair else None)
+
+
+def _shape(assistant: Assistant, of_adapter: Format) -> Shape:
+    """An adapter that learnt a format of Docent's own answers in it, unless the assistant has another."""
+    wanted = assistant.format
+    if wanted.kind == "text" and of_adapter == "record":
+        wanted = OutputFormat(kind="record", grammar=wanted.grammar)
+    return shape_of(wanted, assistant.instructions)
+
+
+def _or(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -18,9 +17,11 @@ import msgspec
 import psutil
 
 from assistant_app.answering.format_check import is_valid
+from assistant_app.engine.adapter_verbs import slug_of
 from assistant_app.engine.library_verbs import Cancelled, Report, ignore, never
-from assistant_app.errors import Code, DocentError, is_disk_full
+from assistant_app.errors import Code, DocentError
 from assistant_app.protocol import messages, training
+from assistant_app.protocol.records import OutputFormat
 from assistant_app.protocol.training import AdapterCard, Example, Guide, Replies, Training, TrainingState
 from assistant_app.training import guide, job
 from assistant_app.training.job import Job, Said
@@ -162,7 +163,8 @@ class TrainingVerbs:
         if not own:
             return 0, None
         valid = [
-            each.valid if each.format != "text" else is_valid(each.answer, "text", len(each.citations)) for each in own
+            each.valid if each.format != "text" else is_valid(each.answer, OutputFormat(), len(each.citations))
+            for each in own
         ]
         return len(own), round(sum(valid) / len(own), 4)
 
@@ -206,7 +208,7 @@ class TrainingVerbs:
             raise DocentError(Code.TRAINING_BUSY, name=self._now.name if self._now else "")
         try:
             self._now = Training(name=name, state="preparing")
-            folder = self.folder / _slug(name)
+            folder = self.folder / slug_of(name)
             begun = Job(
                 name=name,
                 base=os.path.abspath(path),
@@ -286,21 +288,9 @@ class TrainingVerbs:
         card = job.read_card(folder / job.CARD)
         if card is None:
             raise DocentError(Code.TRAINING_FAILED, said="its card is missing")
-        shelf = self._service.paths.adapters
-        try:
-            shelf.mkdir(parents=True, exist_ok=True)
-            version, path = 1, shelf / f"{_slug(card.name)}.gguf"
-            while path.exists() or path.with_suffix(".json").exists():
-                version += 1
-                path = shelf / f"{_slug(card.name)}-v{version}.gguf"
-            card = msgspec.structs.replace(card, version=version)
-            job.write(path.with_suffix(".json"), card)
-            shutil.move(folder / job.ADAPTER, path)
-        except OSError as problem:
-            code = Code.DISK_FULL if is_disk_full(problem) else Code.FILE_UNWRITABLE
-            raise DocentError(code, path=str(shelf)) from problem
+        path, card = self._service.adapters.shelve(folder / job.ADAPTER, card)
         job.discard(folder)
-        return str(path), card
+        return path, card
 
     # ------------------------------------------------------------ what was begun
 
@@ -326,8 +316,8 @@ class TrainingVerbs:
         Raises:
             DocentError: ``training_busy`` for the one under way; ``training_unknown``.
         """
-        folder = self.folder / _slug(checked_name(name))
-        if self._now is not None and self.folder / _slug(self._now.name) == folder:
+        folder = self.folder / slug_of(checked_name(name))
+        if self._now is not None and self.folder / slug_of(self._now.name) == folder:
             raise DocentError(Code.TRAINING_BUSY, name=self._now.name)
         if not folder.is_dir():
             raise DocentError(Code.TRAINING_UNKNOWN, name=name)
@@ -355,10 +345,6 @@ def checked_name(name: str) -> str:
     if not _NAME.fullmatch(name):
         raise DocentError(Code.TRAINING_NAME_INVALID, name=name[:80])
     return name
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"\s+", "-", name.lower())
 
 
 def _shown(name: str, said: Said) -> Training:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from pathlib import PurePath
 
+import msgspec
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplication, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from assistant_app.errors import Code
 from assistant_app.gui import phrases, style
+from assistant_app.gui.answer_form import AnswerForm
 from assistant_app.gui.answer_text import AnswerText
 from assistant_app.gui.approval_buttons import ApprovalButtons
 from assistant_app.gui.elided_label import ElidedLabel
@@ -67,6 +69,7 @@ class AnswerView(QWidget):
         self._build_thinking()
         self._build_footer()
         self._sources: Sources | None = None
+        self._form: AnswerForm | None = None
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(style.SPACE)
@@ -200,6 +203,11 @@ class AnswerView(QWidget):
         return self._sources
 
     @property
+    def form(self) -> AnswerForm | None:
+        """The values of a structured answer; null where it is none."""
+        return self._form
+
+    @property
     def phase(self) -> str:
         """What is being done while there is nothing to read yet."""
         return "" if self._waiting.isHidden() else self._phase.text()
@@ -234,6 +242,11 @@ class AnswerView(QWidget):
         return self._newer
 
     @property
+    def about_text(self) -> str:
+        """Who wrote it, and how long that took."""
+        return self._about.text()
+
+    @property
     def version_text(self) -> str:
         """Which of its versions is shown; "" where there is one."""
         return "" if self._chooser.isHidden() else self._which.text()
@@ -259,6 +272,10 @@ class AnswerView(QWidget):
         if self._sources is not None:
             self._sources.deleteLater()
             self._sources = None
+        if self._form is not None:
+            self._form.hide()
+            self._form.deleteLater()
+            self._form = None
         for part in (self._heading, self._failure, self._footer, *self._marks):
             part.hide()
         self._thinking_toggle.hide()
@@ -312,21 +329,35 @@ class AnswerView(QWidget):
             self._thinking_toggle.show()
             self._on_thinking_toggled(self._thinking_toggle.isChecked())
         self._show_marks(answer)
-        self._text.set_answer(
-            answer.answer, {citation.number: citation for citation in answer.citations}, answer.unsupported
-        )
+        if answer.format == "text":
+            self._text.set_answer(
+                answer.answer, {citation.number: citation for citation in answer.citations}, answer.unsupported
+            )
+        else:
+            self._text.setPlainText(answer.answer)  # brackets in JSON are no citations
         says_no_more = not answer.found and answer.answer.strip(" .\n").casefold() == _NOT_FOUND
         self._text.setVisible(bool(answer.answer) and not says_no_more)
         if event.stopped:
             self._say(self._failure, self.tr("Stopped here."), "muted")
         elif not answer.found and not answer.general:
             self._say(self._heading, self.tr("Not found in your documents"), "heading")
-        self._sources = Sources(answer, self)
+        if answer.format != "text":
+            self._show_form(answer)
+        said = bool(answer.values) or not answer.valid  # the form says itself what nothing supports
+        shown = msgspec.structs.replace(answer, unsupported=[]) if said else answer
+        self._sources = Sources(shown, self)
         self._sources.citation_activated.connect(self.citation_activated)
         self._layout.insertWidget(self._layout.indexOf(self._footer), self._sources)
         self._about.say(self._about_words(answer))
         self._show_footer(copy=bool(answer.answer), why=event.turn is not None)
         self._announce(self._text.toPlainText())
+
+    def _show_form(self, answer: Answer) -> None:
+        form = self._form = AnswerForm(answer, self)
+        form.citation_activated.connect(self.citation_activated)
+        form.text_toggled.connect(self._text.setVisible)
+        self._text.setVisible(bool(answer.answer) and not answer.values)
+        self._layout.insertWidget(self._layout.indexOf(self._text), form)
 
     def fail(self, failure: Failure) -> None:
         """Show why there is no answer; what was written stays."""
@@ -458,7 +489,7 @@ class AnswerView(QWidget):
         self._footer.show()
 
     def _about_words(self, answer: Answer) -> str:
-        parts = [answer.model]
+        parts = [answer.assistant, answer.model]
         if answer.adapter:
             parts.append(self.tr("adapter {name}").format(name=PurePath(answer.adapter).stem))
         if answer.milliseconds.total:

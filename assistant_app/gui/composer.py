@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QEvent, QMimeData, QObject, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QTextCursor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPlainTextEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from assistant_app.gui import style
+from assistant_app.gui.assistant_shelf import AssistantShelf
 from assistant_app.gui.engine_link import EngineLink
 from assistant_app.gui.mark import Mark
-from assistant_app.gui.pickers import AdapterPicker, ModelPicker
+from assistant_app.gui.pickers import AdapterPicker, AssistantPicker, ModelPicker, Picker
+from assistant_app.protocol.assistants import Assistant
 
 _MOST_LINES = 8
 _NARROW = 560
 """Pixels: in less than this the button for exact quotes is its icon alone."""
 
-_FIXED_WIDTH = 210
-"""Pixels of the lower row that are not the names of model and adapter."""
+_FIXED_WIDTH = 262
+"""Pixels of the lower row that are not the names of assistant, model and adapter."""
 
 
 class QuestionField(QPlainTextEdit):
@@ -75,14 +79,19 @@ class Composer(QFrame):
 
     settings_requested = Signal(str)
 
-    def __init__(self, link: EngineLink, parent: QWidget | None = None) -> None:
+    def __init__(self, link: EngineLink, shelf: AssistantShelf, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         style.set_role(self, "composer")
+        self._shelf = shelf
         self._last = ""
-        self._answering = False
+        self._offered = ""
+        """The question of the assistant that was chosen, while nothing else was typed."""
+        self._answering = self._on_server = False
         self.field = QuestionField(self)
+        self.assistant_picker = AssistantPicker(link, shelf, self)
         self.model_picker = ModelPicker(link, self)
         self.adapter_picker = AdapterPicker(link, self)
+        self._pickers: tuple[Picker, ...] = (self.assistant_picker, self.model_picker, self.adapter_picker)
         self.exact_button = QPushButton(style.icon("quote"), "", self)
         self.exact_button.setCheckable(True)
         self.exact_button.setIconSize(QSize(16, 16))
@@ -107,12 +116,16 @@ class Composer(QFrame):
         self.field.textChanged.connect(self._show_button)
         self._button.clicked.connect(self._on_button)
         self._scope.clicked.connect(self.scope_cleared)
+        self.assistant_picker.chosen.connect(self._offer_question)
+        for picker in self._pickers:
+            picker.renamed.connect(self._share_room)
         self.set_answering(False)
         self._show_exact()
 
     def _build(self) -> None:
         below = QHBoxLayout()
         below.setSpacing(style.SPACE // 2)
+        below.addWidget(self.assistant_picker)
         below.addWidget(self.model_picker)
         below.addWidget(self.adapter_picker)
         below.addWidget(self.exact_button)
@@ -161,6 +174,8 @@ class Composer(QFrame):
         """Mark plainly that a server answers, and that text is sent to it; "" where nothing leaves this computer."""
         self.model_picker.setVisible(not address)
         self.adapter_picker.setVisible(not address)
+        self._on_server = bool(address)
+        self._share_room()
         if not address:
             self.server_mark.hide()
             return
@@ -174,6 +189,11 @@ class Composer(QFrame):
     @property
     def scope_text(self) -> str:
         return "" if self._scope.isHidden() else self._scope.text()
+
+    @property
+    def assistant(self) -> Assistant | None:
+        """The one that is asked; null for none."""
+        return self._shelf.get(self.assistant_picker.name) if self.assistant_picker.name else None
 
     def remember(self, question: str) -> None:
         """The question that Up recalls."""
@@ -191,9 +211,21 @@ class Composer(QFrame):
         """Where it is narrow, names are shorter and a button may do with its icon."""
         super().resizeEvent(event)
         self._show_exact()
-        room = (event.size().width() - _FIXED_WIDTH) // 2
-        for picker in (self.model_picker, self.adapter_picker):
-            picker.set_room(room)
+        self._share_room()
+
+    def _share_room(self) -> None:
+        """Where not all names fit, only those of what is chosen are shown, each as long as the others leave room."""
+        pickers: Sequence[Picker] = self._pickers[:1] if self._on_server else self._pickers
+        room = max(self.width() - _FIXED_WIDTH, 0)
+        if sum(each.wanted_room for each in pickers) > room:
+            for each in pickers:
+                if each.is_idle:
+                    each.set_room(0)
+            pickers = [each for each in pickers if not each.is_idle]
+        for done, each in enumerate(sorted(pickers, key=lambda each: each.wanted_room)):
+            given = min(each.wanted_room, room // (len(pickers) - done))
+            each.set_room(given)
+            room -= given
 
     def _show_exact(self) -> None:
         name = self.tr("Exact quotes")
@@ -234,5 +266,19 @@ class Composer(QFrame):
             self.question_sent.emit(question)
 
     def _recall(self) -> None:
-        self.field.setPlainText(self._last)
+        assistant = self.assistant
+        self.field.setPlainText(self._last or (assistant.question if assistant else ""))
         self.field.moveCursor(QTextCursor.MoveOperation.End)
+
+    def _offer_question(self, name: str) -> None:
+        """Write the question of the assistant of this name where nothing was typed; typing takes its place."""
+        if self.field.toPlainText().strip() not in ("", self._offered):
+            return
+        assistant = self._shelf.get(name)
+        self._offered = assistant.question.strip() if assistant else ""
+        cursor = self.field.textCursor()
+        cursor.select(QTextCursor.SelectionType.Document)
+        cursor.insertText(self._offered)  # unlike setPlainText it can be undone
+        cursor.select(QTextCursor.SelectionType.Document)
+        self.field.setTextCursor(cursor)
+        self.field.setFocus(Qt.FocusReason.OtherFocusReason)

@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from assistant_app.errors import Code
 from assistant_app.gui import phrases, style
 from assistant_app.gui.approving import Approving
+from assistant_app.gui.assistant_shelf import AssistantShelf
 from assistant_app.gui.composer import Composer
 from assistant_app.gui.elided_label import ElidedLabel
 from assistant_app.gui.engine_link import EngineLink, Failure, Job
@@ -27,7 +28,7 @@ from assistant_app.gui.turn_view import TurnView
 from assistant_app.gui.welcome import Welcome
 from assistant_app.gui.whole_proposal import WholeProposal
 from assistant_app.protocol import messages
-from assistant_app.protocol.records import Conversation, Turn
+from assistant_app.protocol.records import Answer, Conversation, Turn
 
 COLUMN = 800
 """Pixels: the widest that lines of an answer get, because longer ones are hard to read."""
@@ -63,9 +64,12 @@ class ConversationPane(QWidget):
     notice_dismissed = Signal()
     """The person has read that the starter model is small."""
 
-    def __init__(self, link: EngineLink, *, starter_notice: bool = True, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, link: EngineLink, shelf: AssistantShelf, *, starter_notice: bool = True, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._link = link
+        self._shelf = shelf
         self._job: Job | None = None
         self._turns: list[TurnView] = []
         self._unmade: list[Turn] = []
@@ -126,7 +130,7 @@ class ConversationPane(QWidget):
         self._stack = QStackedWidget(self)
         self._stack.addWidget(self.welcome)
         self._stack.addWidget(self._scroll)
-        self.composer = Composer(self._link, self)
+        self.composer = Composer(self._link, self._shelf, self)
         self._starter = Notice(self)
         bottom = QVBoxLayout()
         bottom.setSpacing(style.SPACE)
@@ -245,7 +249,7 @@ class ConversationPane(QWidget):
         if self._job is not None or not question.strip():
             return
         self._drop_proposal()
-        turn = TurnView(question, *self._scope, self)
+        turn = TurnView(question, *self._scope, self, assistant=self.composer.assistant_picker.name)
         self._append(turn)
         self._send(turn, question)
 
@@ -367,9 +371,19 @@ class ConversationPane(QWidget):
             conversation=self.number,
             turn=_id(turn),
             searched=searched,
-            exact=self.composer.is_exact,
+            exact=self._exact(turn.assistant),
+            assistant=turn.assistant,
         )
         self._begin(turn, request, question, searched)
+
+    def _exact(self, name: str) -> bool | None:
+        """Whether to answer in the documents' own words: as the assistant has it, else as the composer's button."""
+        assistant = self._shelf.get(name) if name else None
+        if assistant is not None and assistant.exact is not None:
+            return None
+        if assistant is not None and assistant.format.kind != "text":
+            return False  # sentences of the documents are in no format
+        return self.composer.is_exact
 
     def _begin(self, turn: TurnView, request: messages.Message, question: str, searched: str | None = None) -> None:
         if self._job is not None or self._asks_about_correction(turn):
@@ -393,12 +407,16 @@ class ConversationPane(QWidget):
         self._forget_job()
         if isinstance(outcome, Failure):
             turn.answer.fail(outcome)
+            if outcome.code == Code.ASSISTANT_UNKNOWN:
+                turn.assistant = ""  # asked again, it is asked without one
+                self._shelf.refresh()
             if turn.record is not None:  # one version more was tried; the others can be gone back to
                 turn.answer.show_versions(turn.record.versions + 1, turn.record.versions + 1)
             return
         if conversation is not None:
             self._set_conversation(conversation)
         turn.show_answered(outcome)
+        self._mark_switches()
 
     def _asks_about_correction(self, turn: TurnView) -> bool:
         """Whether a correction of the answer is not saved, and the person is asked about that."""
@@ -417,6 +435,7 @@ class ConversationPane(QWidget):
     def _on_version(self, turn: TurnView, event: messages.TurnOpened) -> None:
         if turn in self._turns and self._job is None:
             turn.show_record(event.turn)
+            self._mark_switches()
 
     # ------------------------------------------------------------ a conversation that was kept
 
@@ -431,8 +450,16 @@ class ConversationPane(QWidget):
         self._show_turns(from_turn=0)
         self._stack.setCurrentWidget(self._scroll if event.turns else self.welcome)
 
+    def _mark_switches(self) -> None:
+        """Mark the questions from which on another adapter answers."""
+        before: Answer | None = None
+        for turn in self._turns:
+            before = turn.mark_switch(before)
+
     def _made(self, turn: Turn) -> TurnView:
-        view = TurnView(turn.question, turn.paths or (), turn.collection, self, kind=turn.kind)
+        view = TurnView(
+            turn.question, turn.paths or (), turn.collection, self, kind=turn.kind, assistant=turn.answer.assistant
+        )
         view.show_record(turn)
         return view
 
@@ -495,6 +522,7 @@ class ConversationPane(QWidget):
     # ------------------------------------------------------------ scrolling
 
     def _show_turns(self, from_turn: int) -> None:
+        self._mark_switches()
         for number, turn in enumerate(self._turns):
             turn.setVisible(number >= from_turn)
         self._first_shown = from_turn

@@ -24,6 +24,7 @@ import assistant_app
 from assistant_app import paths as places
 from assistant_app.errors import Code, DocentError
 from assistant_app.gui import drops, file_kinds, phrases, style
+from assistant_app.gui.assistant_desk import AssistantDesk
 from assistant_app.gui.backups import Backups
 from assistant_app.gui.conversation_pane import ConversationPane
 from assistant_app.gui.engine_link import EngineLink, Failure
@@ -91,12 +92,15 @@ class MainWindow(QMainWindow):
         self.history = HistoryPane(self._link, self)
         self.exports = Exports(self._link, self._state, self)
         self.training = TrainingDesk(self._link, self._state, self)
+        self.assisting = AssistantDesk(self._link, self.library.holdings, self._state, self)
         self.left_pane = QStackedWidget(self)
         self.left_pane.addWidget(self.library)
         self.left_pane.addWidget(self.history)
         self.backups = Backups(self._link, self._state, self)
         notice_wanted = bool(self._state.value("notices/starter", True, type=bool))
-        self.conversation = ConversationPane(self._link, starter_notice=notice_wanted, parent=self)
+        self.conversation = ConversationPane(
+            self._link, self.assisting.shelf, starter_notice=notice_wanted, parent=self
+        )
         self.left_pane.setMinimumWidth(208)
         self.conversation.setMinimumWidth(480)
         self.notice = Notice(self)
@@ -163,6 +167,7 @@ class MainWindow(QMainWindow):
         self._connect_library()
         self._connect_conversations()
         self._connect_training()
+        self._connect_assistants()
         self._link.ready.connect(self._on_ready)
         self._link.died.connect(self._on_died)
         self._link.event_without_job.connect(self._on_event)
@@ -213,6 +218,18 @@ class MainWindow(QMainWindow):
         desk.approvals.turns_touched.connect(approving.refresh)
         desk.told.connect(self._tell)
         desk.adapter_used.connect(self._refresh_pickers)
+
+    def _connect_assistants(self) -> None:
+        self.menus.assistants_requested.connect(self.assisting.show_assistants)
+        self.menus.table_requested.connect(self.assisting.show_table)
+        self.menus.report_requested.connect(lambda: self.assisting.show_report())
+        self.assisting.told.connect(self._tell)
+        self.assisting.citation_activated.connect(self.show_citation)
+        self.assisting.document_activated.connect(self.open_document)
+        for signal in (self.assisting.citation_activated, self.assisting.document_activated):
+            signal.connect(lambda _target: self.activateWindow())
+        self.library.scope_changed.connect(lambda paths, _collection: self.assisting.set_ticked(paths))
+        self.assisting.follow(self.conversation.composer.assistant_picker)
 
     @property
     def splitter(self) -> QSplitter:
@@ -506,6 +523,7 @@ class MainWindow(QMainWindow):
             self.history.refresh()
         self.watching.refresh()
         self.training.refresh()
+        self.assisting.refresh()
         self._refresh_pickers()
 
     def _on_event(self, event: messages.Event) -> None:
@@ -597,6 +615,7 @@ class MainWindow(QMainWindow):
         if self._inspector is not None:
             self._inspector.close()
         self.training.close_windows()
+        self.assisting.close_windows()
         removal = None if self._leaving else self.library.removal.job
         self._leaving = True
         if removal is None:
@@ -609,11 +628,13 @@ class MainWindow(QMainWindow):
         QTimer.singleShot(_CLOSING_MS, self, self.left.emit)
 
     def _asks_about_unsaved(self) -> bool:
-        """Whether a correction of an answer was typed and not saved, and the person is asked about that."""
-        if self._discards or not (self.conversation.approving.unsaved or self.training.has_unsaved):
+        """Whether a correction of an answer, or an assistant, was typed and not saved; the person is asked about it."""
+        correction = bool(self.conversation.approving.unsaved or self.training.has_unsaved)
+        if self._discards or not (correction or self.assisting.has_unsaved):
             return False
         box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Quit Docent"), "", parent=self)
-        box.setText(self.tr("A correction of an answer is not saved."))
+        words = self.tr("A correction of an answer is not saved.")
+        box.setText(words if correction else self.tr("An assistant was changed and is not saved."))
         box.setInformativeText(self.tr("If you quit now, what you have typed is lost."))
         discard = box.addButton(self.tr("&Quit without it"), QMessageBox.ButtonRole.DestructiveRole)
         show = box.addButton(self.tr("&Show it"), QMessageBox.ButtonRole.RejectRole)
@@ -635,5 +656,7 @@ class MainWindow(QMainWindow):
             return
         if number := approving.unsaved_conversation:
             self.conversation.open_conversation(number)
-        else:
+        elif self.training.has_unsaved:
             self.training.show_unsaved()
+        else:
+            self.assisting.show_unsaved()

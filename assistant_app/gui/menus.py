@@ -44,7 +44,10 @@ class Menus(QObject):
     """Carries markdown, pdf or json."""
 
     approvals_requested = Signal()
+    assistants_requested = Signal()
+    table_requested = Signal()
     training_requested = Signal()
+    report_requested = Signal()
     summarise_requested = Signal()
     compare_requested = Signal()
     diagnostics_requested = Signal()
@@ -119,6 +122,9 @@ class Menus(QObject):
         self.summarise = self._add(menu, self.tr("&Summarise a document…"), "", self.summarise_requested.emit)
         self.compare = self._add(menu, self.tr("C&ompare two documents…"), "", self.compare_requested.emit)
         menu.addSeparator()
+        self._add(menu, self.tr("&Assistants…"), "Ctrl+Shift+S", self.assistants_requested.emit)
+        self._add(menu, self.tr("&Fill a table…"), "Ctrl+Shift+F", self.table_requested.emit)
+        menu.addSeparator()
         self._add(menu, self.tr("&Why this answer?"), "Ctrl+I", self.inspect_requested.emit)
         self._add(menu, self.tr("&Copy the last answer"), "Ctrl+Shift+C", self.copy_answer_requested.emit)
         menu.addSeparator()
@@ -133,6 +139,7 @@ class Menus(QObject):
     def _fill_training(self, menu: QMenu) -> None:
         self._add(menu, self.tr("Approved &answers…"), "Ctrl+Shift+A", self.approvals_requested.emit)
         self._add(menu, self.tr("&Train an adapter…"), "Ctrl+Shift+T", self.training_requested.emit)
+        self._add(menu, self.tr("&Format report…"), "Ctrl+Shift+R", self.report_requested.emit)
 
     def show_conversation(self, kept: bool) -> None:
         """Whether there is a conversation that was kept: only that can be exported, renamed and deleted."""

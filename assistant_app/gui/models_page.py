@@ -12,11 +12,12 @@ from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, 
 from assistant_app.gui import phrases, style
 from assistant_app.gui.drops import let_drops_through, local_paths
 from assistant_app.gui.engine_link import EngineLink, Failure, Job
+from assistant_app.gui.model_offers import ModelOffers
 from assistant_app.gui.server_settings import ServerSettings
 from assistant_app.gui.setting_row import LABEL_WIDTH, SettingRow
 from assistant_app.gui.settings_page import FactCard, FileList, Sentence, SettingsPage, bytes_text, number_text
-from assistant_app.protocol import messages
-from assistant_app.protocol.records import Device, Model
+from assistant_app.protocol import messages, shelf
+from assistant_app.protocol.records import Backend, Device, Model
 from assistant_app.settings import Settings
 
 
@@ -30,6 +31,7 @@ class ModelsPage(SettingsPage):
         self._link = link
         self._settings = settings
         self._models: dict[str, Model] = {}
+        self._found: list[Model] = []
         self._shown: Model | None = None
         self._inspection: Job | None = None
         self._chosen = ""
@@ -51,9 +53,8 @@ class ModelsPage(SettingsPage):
         self.add_text(
             self.tr(
                 "The starter model comes with Docent. It is small: quick, but it makes mistakes. A bigger model answers"
-                " better. Any chat model in a GGUF file will do; for a computer with 8 GB of memory, for example, an"
-                " “instruct” model of 7 to 8 billion parameters in the quantisation Q4_K_M. Download it, then choose"
-                " the file here, or drop it on this page."
+                " better. Download one below, choose any chat model in a GGUF file, or drop it on this page. Models"
+                " that other programs keep on this computer are used where they are."
             )
         )
         self.column.addWidget(self.list)
@@ -68,6 +69,16 @@ class ModelsPage(SettingsPage):
         self.card.column.addLayout(buttons)
         self.column.addWidget(self.card)
         self.card.hide()
+        self.offers_heading = self.add_heading(self.tr("Download a model"))
+        self.add_text(
+            self.tr(
+                "Docent goes out to the network only when you press a button here, and fetches nothing but that model."
+                " Closing this window does not stop it; closing Docent pauses it."
+            )
+        )
+        self.offers = ModelOffers(self._link, self._settings, self.body)
+        self.column.addWidget(self.offers)
+        self.offers.downloaded.connect(self._on_downloaded)
         self._build_running()
         self.server_heading = self.add_heading(self.tr("A server that answers instead"))
         self.server = ServerSettings(self._link, self._settings, self.body)
@@ -86,8 +97,10 @@ class ModelsPage(SettingsPage):
         self.device = row("model.device", choices=devices)
         self.gpu_note = self.add_text("")
         self.gpu_note.setIndent(LABEL_WIDTH + style.SPACE)
+        # The command that adds a graphics processor is there to be copied.
+        self.gpu_note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.gpu_note.hide()
-        self.gpu_layers = row("model.gpu_layers", special=self.tr("All"))
+        self.gpu_layers = row("model.gpu_layers", special=self.tr("As many as fit"))
         context = row("model.context", special=self.tr("As trained"), suffix=self.tr(" tokens"), step=1024)
         threads = row("model.threads", special=self.tr("Automatic"))
         unload = row("model.unload_minutes", special=self.tr("Never"), suffix=self.tr(" minutes"), step=5)
@@ -116,6 +129,7 @@ class ModelsPage(SettingsPage):
         for row in self.rows:
             row.show_value()
         self.server.refresh()
+        self.offers.refresh()
         self._list()
         self._link.request(messages.Examine()).finished.connect(self._on_examined)
 
@@ -123,6 +137,7 @@ class ModelsPage(SettingsPage):
         for row in self.rows:
             row.flush()
         self.server.flush()
+        self.offers.flush()
 
     def show_server(self) -> None:
         """Scroll to the server's settings."""
@@ -136,8 +151,17 @@ class ModelsPage(SettingsPage):
         job = self._link.request(messages.ListModels())
         job.finished.connect(self._on_models)
         job.failed.connect(self._on_failed)
+        # In a lane of its own, because other programs' folders can be large: they join the list when they are known.
+        job = self._link.request(shelf.FindModels())
+        job.finished.connect(self._on_found)
+        job.failed.connect(self._on_failed)
 
     # ------------------------------------------------------------ the models
+
+    def _on_found(self, event: messages.Event) -> None:
+        if isinstance(event, shelf.ModelsFound):
+            self._found = event.models
+            self._show_models([model for model in self._models.values() if not model.place])
 
     def _on_models(self, event: messages.Event) -> None:
         if isinstance(event, messages.Models):
@@ -145,11 +169,13 @@ class ModelsPage(SettingsPage):
 
     def _show_models(self, models: Sequence[Model]) -> None:
         known = {model.path: model for model in sorted(models, key=lambda each: not each.starter)}
+        for model in self._found:
+            known.setdefault(model.path, model)
         # What was chosen and not used yet stays in sight.
         if self._shown is not None and self._shown.path not in known:
             known[self._shown.path] = self._shown
         self._models = known
-        files = [(model.path, self._title(model), _line(model), model.in_use) for model in known.values()]
+        files = [(model.path, self._title(model), self._line(model), model.in_use) for model in known.values()]
         self.list.show_files(files, self._chosen)
         self._on_selected()
 
@@ -167,18 +193,39 @@ class ModelsPage(SettingsPage):
         parts = self.tr("{count} files").format(count=model.parts) if model.parts > 1 else ""
         facts = [
             (self.tr("Size"), ", ".join(filter(None, (bytes_text(model.size), parts)))),
-            (self.tr("Estimated memory"), bytes_text(model.memory_bytes) if model.memory_bytes else ""),
+            (self.tr("Estimated memory"), self._memory(model) if model.memory_bytes else ""),
             (self.tr("Context"), self.tr("{count} tokens").format(count=number_text(model.context_length))),
             (self.tr("Quantisation"), model.quantisation),
             (self.tr("Architecture"), model.architecture),
             (self.tr("Layers"), number_text(model.layers)),
             (self.tr("Parameters"), _parameters(model.parameters)),
+            (self.tr("Found in"), model.place),
             (self.tr("File"), model.path),
         ]
         self.card.show_facts(self._title(model), facts)
         self.use.setEnabled(not model.in_use)
         self.use.setText(self.tr("In use") if model.in_use else self.tr("&Use this model"))
         self.card.show()
+
+    def _line(self, model: Model) -> str:
+        parts = [model.quantisation, bytes_text(model.size)]
+        if model.place:
+            parts.append(self.tr("found in {program}").format(program=model.place))
+        if not model.fits:
+            parts.append(self.tr("too large for this computer"))
+        return " · ".join(parts)
+
+    def _memory(self, model: Model) -> str:
+        size = bytes_text(model.memory_bytes)
+        if model.fits:
+            return self.tr("{size}: fits this computer").format(size=size)
+        return self.tr("{size}: more than this computer has. A shorter context needs less.").format(size=size)
+
+    def _on_downloaded(self, model: object) -> None:
+        if isinstance(model, Model):
+            self._shown = model
+            self._chosen = model.path
+            self._list()
 
     def _use(self) -> None:
         if self._shown is not None:
@@ -194,6 +241,8 @@ class ModelsPage(SettingsPage):
         self._settings.reload()
         if isinstance(event, messages.Models):
             self._shown = None
+            listed = {model.path for model in event.models}
+            self._found = [model for model in self._found if model.path not in listed]
             self._show_models(event.models)
         self.model_changed.emit()
 
@@ -250,21 +299,17 @@ class ModelsPage(SettingsPage):
 
     def _on_examined(self, event: messages.Event) -> None:
         if isinstance(event, messages.Examined):
-            self._show_devices(event.devices)
+            self._show_devices(event.devices, event.backends)
 
-    def _show_devices(self, devices: Sequence[Device]) -> None:
+    def _show_devices(self, devices: Sequence[Device], backends: Sequence[Backend]) -> None:
         gpus = [device for device in devices if device.kind == "gpu"]
         if gpus:
             named = ", ".join(_device(device) for device in gpus)
             self.gpu_note.setText(self.tr("Found: {devices}.").format(devices=named))
         else:
-            self.gpu_note.setText(
-                self.tr(
-                    "GPU cannot be chosen: this build of llama.cpp knows no graphics processor here. Install"
-                    ' llama-cpp-python again with CMAKE_ARGS="-DGGML_CUDA=on" for NVIDIA, or'
-                    ' "-DGGML_VULKAN=on" for AMD, Intel and others. On a Mac, Metal is on by itself.'
-                )
-            )
+            lines = [self.tr("GPU cannot be chosen: llama.cpp finds no graphics processor that it can use here.")]
+            lines += [phrases.backend_sentence(each) for each in backends if each.why not in ("", "not_here")]
+            self.gpu_note.setText("\n".join(lines))
         self.gpu_note.show()
         self._allow_gpu(bool(gpus))
 
@@ -280,10 +325,6 @@ class ModelsPage(SettingsPage):
 def _gguf(paths: Sequence[str]) -> str:
     """The first GGUF file of ``paths``; "" for none."""
     return next((path for path in paths if PurePath(path).suffix.lower() == ".gguf"), "")
-
-
-def _line(model: Model) -> str:
-    return f"{model.quantisation} · {bytes_text(model.size)}"
 
 
 def _parameters(count: int) -> str:

@@ -9,6 +9,7 @@ from PySide6.QtCore import QCoreApplication
 from assistant_app import words
 from assistant_app.errors import Code, Detail
 from assistant_app.gui.engine_link import Failure
+from assistant_app.protocol.records import Backend
 
 
 def reason_sentence(code: str, details: Mapping[str, Detail] | None = None) -> str:
@@ -18,6 +19,12 @@ def reason_sentence(code: str, details: Mapping[str, Detail] | None = None) -> s
     template = QCoreApplication.translate("errors", english)
     # Without a translation the choice is left to words.py, which has other sentences for some details.
     return words.sentence(code, details, template if template != english else None)
+
+
+def backend_sentence(backend: Backend) -> str:
+    """Whether llama.cpp can compute in one of its ways, else why not and what adds it."""
+    templates = {why: QCoreApplication.translate("backends", english) for why, english in words.BACKENDS.items()}
+    return words.backend_sentence(backend.name, backend.why, backend.devices, backend.install, templates)
 
 
 def place_words(path: str, page: int | None, page_label: str) -> str:

@@ -1,4 +1,4 @@
-"""The two buttons at the composer: which model answers, and which adapter is laid over it."""
+"""The buttons at the composer: which assistant and which model answer, and which adapter is laid over the model."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from PySide6.QtGui import QAction, QActionGroup
 from PySide6.QtWidgets import QMenu, QPushButton, QWidget
 
 from assistant_app.gui import phrases, style
+from assistant_app.gui.assistant_shelf import AssistantShelf
 from assistant_app.gui.engine_link import EngineLink, Failure, Job
 from assistant_app.protocol import messages
 from assistant_app.protocol.records import Adapter, Model
 
 _NAME_WIDTH = 180
-_LEAST_NAME_WIDTH = 72
+"""Pixels: no name takes more."""
 
 
 class Picker(QPushButton):
@@ -23,6 +24,9 @@ class Picker(QPushButton):
 
     trouble = Signal(str)
     """A sentence: the choice could not be made."""
+
+    renamed = Signal()
+    """It names something else now."""
 
     choose_requested = Signal()
     """The person wants to choose another file, on the settings page."""
@@ -33,6 +37,9 @@ class Picker(QPushButton):
         self._kind = name
         self._name = name
         self._room = _NAME_WIDTH
+        self.is_idle = True
+        """Nothing is chosen."""
+
         self._menu = QMenu(self)
         self._menu.setToolTipsVisible(True)
         self._group = QActionGroup(self._menu)
@@ -43,16 +50,26 @@ class Picker(QPushButton):
         self._show_name(name)
 
     def set_room(self, width: int) -> None:
-        """The name may be so many pixels wide."""
-        room = max(min(width, _NAME_WIDTH), _LEAST_NAME_WIDTH)
-        if room != self._room:
-            self._room = room
-            self._show_name(self._name)
+        """The name may be so many pixels wide; 0: the icon alone is shown."""
+        if width != self._room:
+            self._room = width
+            self._draw_name()
 
-    def _show_name(self, name: str) -> None:
+    @property
+    def wanted_room(self) -> int:
+        """Pixels that the name takes where there is room."""
+        return min(self.fontMetrics().horizontalAdvance(self._name) + 1, _NAME_WIDTH)
+
+    def _draw_name(self) -> None:
+        short = self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideMiddle, self._room)
+        self.setText(f"{short.replace('&', '&&')}  ▾" if self._room else "▾")
+
+    def _show_name(self, name: str, *, idle: bool = False) -> None:
+        """``idle``: the name says that nothing is chosen."""
         self._name = name
-        short = self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, self._room)
-        self.setText(short.replace("&", "&&") + "  ▾")
+        self.is_idle = idle
+        self._draw_name()
+        self.renamed.emit()
         spoken = name if name == self._kind else f"{self._kind}: {name}"
         self.setAccessibleName(spoken)
         self.setToolTip(spoken)
@@ -145,7 +162,7 @@ class AdapterPicker(Picker):
         self._in_use = next((adapter.path for adapter in adapters if adapter.in_use), "")
         none = self._add_choice(self.tr("None: the base model alone"), not self._in_use)
         none.triggered.connect(self._use_none)
-        self._show_name(self.tr("No adapter"))
+        self._show_name(self.tr("No adapter"), idle=True)
         for adapter in adapters:
             action = self._add_choice(adapter.name, adapter.in_use, adapter.path)
             action.triggered.connect(lambda _checked, chosen=adapter: self._use(chosen))
@@ -162,3 +179,65 @@ class AdapterPicker(Picker):
     def _use_none(self) -> None:
         """Switch it off; it is not forgotten, so that it can be switched on again from here."""
         self._watch(self._link.request(messages.UseAdapter(path=self._in_use, enabled=False, scale=self.scale)))
+
+
+class AssistantPicker(Picker):
+    """Shows and switches the assistant that the next questions go to; this is the window's own, not the engine's."""
+
+    chosen = Signal(str)
+    """The person chose the one of this name, "" for none."""
+
+    manage_requested = Signal()
+    """The person wants to make or change assistants."""
+
+    def __init__(self, link: EngineLink, shelf: AssistantShelf, parent: QWidget | None = None) -> None:
+        super().__init__(link, "assistant", self.tr("Assistant"), parent)
+        self._shelf = shelf
+        self._wanted = ""
+        shelf.changed.connect(self._on_changed)
+        shelf.saved.connect(self._on_saved)
+        self._show()
+
+    @property
+    def name(self) -> str:
+        """The one that is asked, "" for none."""
+        return self._wanted
+
+    def choose(self, name: str) -> None:
+        """Ask this one from now on, "" for none."""
+        self._wanted = name
+        self._show()
+
+    def refresh(self) -> None:
+        self._shelf.refresh()
+
+    def _on_answer(self, event: messages.Event) -> None:
+        """The shelf has them."""
+
+    def _on_saved(self, name: str, before: str) -> None:
+        if before and before.casefold() == self._wanted.casefold():
+            self._wanted = name
+            self._show()
+            self.chosen.emit(name)
+
+    def _on_changed(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        self._clear()
+        none = self._add_choice(self.tr("No assistant"), not self._wanted)
+        none.setToolTip(self.tr("Answers as the settings say"))
+        none.triggered.connect(lambda: self._pick(""))
+        self._show_name(self._wanted or self.tr("No assistant"), idle=not self._wanted)
+        for shipped in (False, True):
+            self._menu.addSeparator()
+            for each in self._shelf.all:
+                if each.shipped == shipped:
+                    action = self._add_choice(each.name, each.name.casefold() == self._wanted.casefold(), each.about)
+                    action.triggered.connect(lambda _checked, name=each.name: self._pick(name))
+        self._menu.addSeparator()
+        self._menu.addAction(self.tr("&Manage assistants…"), self.manage_requested.emit)
+
+    def _pick(self, name: str) -> None:
+        self.choose(name)
+        self.chosen.emit(name)

@@ -111,7 +111,7 @@ class FileList(QListWidget):
         self.blockSignals(False)
         rows = min(max(self.count(), 1), 5)
         height = max(self.sizeHintForRow(0), 2 * self.fontMetrics().lineSpacing() + 12)
-        self.setFixedHeight(rows * height + 2 * self.spacing() + 2 * self.frameWidth() + style.SPACE)
+        self.setFixedHeight(rows * (height + 2 * self.spacing()) + 2 * self.frameWidth() + style.SPACE)
 
     def chosen_path(self) -> str:
         """The path of the selected file; "" for none."""

@@ -17,7 +17,7 @@ from assistant_app.gui.answer_view import AnswerView
 from assistant_app.gui.approval_buttons import AnswerEditor
 from assistant_app.gui.composer import QuestionField
 from assistant_app.protocol import messages
-from assistant_app.protocol.records import Turn, TurnKind
+from assistant_app.protocol.records import Answer, Turn, TurnKind
 
 ApprovedAs = Literal["", "answer", "edited"]
 """As :attr:`Turn.approved`."""
@@ -128,9 +128,12 @@ class TurnView(QWidget):
         parent: QWidget | None = None,
         *,
         kind: TurnKind = "question",
+        assistant: str = "",
     ) -> None:
-        """``paths`` are the documents to ask; none for all of ``collection``, or all that there are."""
+        """``paths`` are the documents to ask; none for all of ``collection``, or all that there are. ``assistant`` is
+        the name of the one that answers, "" for none."""
         super().__init__(parent)
+        self.assistant = assistant
         self.question = question
         self.kind = kind
         self.paths = list(paths) if paths else None
@@ -138,6 +141,12 @@ class TurnView(QWidget):
         self.record: Turn | None = None
         """As it was kept; null before, and where it is kept in no conversation."""
         self._edits_search = False
+        self._switch = QLabel(self)
+        self._switch.setTextFormat(Qt.TextFormat.PlainText)
+        self._switch.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self._switch.setWordWrap(True)
+        style.set_role(self._switch, "muted")
+        self._switch.hide()
         self._bubble = Bubble(question, self)
         self._edit = self._small_button(self.tr("Edit the question and ask again"))
         self._understood = QLabel(self)
@@ -196,6 +205,7 @@ class TurnView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2 * style.SPACE)
+        layout.addWidget(self._switch)
         layout.addLayout(question)
         layout.addWidget(self.answer)
         for widget in (self._note, self.correction):
@@ -207,6 +217,28 @@ class TurnView(QWidget):
     def understood(self) -> str:
         """What is said of how the question was understood; "" where it was taken as it is."""
         return "" if self._understood.isHidden() else self._understood.text()
+
+    @property
+    def switch(self) -> str:
+        """What is said above the question of another adapter than before; "" for none."""
+        return "" if self._switch.isHidden() else self._switch.text()
+
+    def mark_switch(self, before: Answer | None) -> Answer | None:
+        """Say above the question where another adapter answered than ``before``; returns what the next compares with.
+
+        Only answers that a model wrote to a question count: sentences of the documents, and summaries, know no adapter.
+        """
+        answer = self.record.answer if self.record is not None and self.kind == "question" else None
+        counts = answer is not None and not answer.exact and not answer.general and answer.tokens.completion > 0
+        if not counts or answer is None:
+            self._switch.hide()
+            return before
+        words = self.tr("From here on without an adapter")
+        if answer.adapter:
+            words = self.tr("From here on with the adapter {name}").format(name=answer.adapter)
+        self._switch.setText(words)
+        self._switch.setVisible(before is not None and before.adapter != answer.adapter)
+        return answer
 
     @property
     def edit_button(self) -> QToolButton:
@@ -248,6 +280,7 @@ class TurnView(QWidget):
     def show_record(self, turn: Turn) -> None:
         """Show a turn as it was kept."""
         self.paths, self.collection = turn.paths, turn.collection
+        self.assistant = turn.answer.assistant
         answered = messages.Answered(answer=turn.answer, thinking=turn.thinking, stopped=turn.stopped, turn=turn)
         self._searched = ""
         self.answer.begin(waiting_for_engine=False)

@@ -10,16 +10,19 @@ import math
 import os
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 from assistant_app.errors import Code, DocentError
-from assistant_app.models.gguf_header import Header, Tensor, read_header
+from assistant_app.models.gguf_header import ARRAY, FLOAT32, UINT32, Header, Tensor, read_header
 from assistant_app.models.model_files import read_model
+from assistant_app.models.tensor_types import NO_WEIGHTS
 from assistant_app.protocol.records import Adapter
 
 _A, _B = ".lora_a", ".lora_b"
 
-_NO_WEIGHTS = {9, 15, 24, 25, 26, 27, 28}
-"""Tensor types that no multiplication takes: Q8_1, Q8_K, whole numbers, F64."""
+_ALPHA, _INVOCATION = "adapter.lora.alpha", "adapter.alora.invocation_tokens"
+_TYPES = {_ALPHA: (FLOAT32,), _INVOCATION: (ARRAY, UINT32)}
+"""Of values that llama.cpp asks for: of another type, they end the process."""
 
 TOKEN_EMBEDDING = "token_embd.weight"
 
@@ -46,6 +49,36 @@ def inspect_adapter(path: str | os.PathLike[str]) -> Adapter:
         tensors=len(pairs),
         task=header.text("adapter.lora.task_name")[:200],
         prompt_prefix=header.text("adapter.lora.prompt_prefix")[:2000],
+    )
+
+
+class About(NamedTuple):
+    """What a file says of itself besides its numbers; "" where it says nothing."""
+
+    name: str
+    architecture: str
+    task: str
+    base_name: str
+    licence: str
+    url: str
+
+
+def describe_adapter(path: str | os.PathLike[str]) -> About:
+    """What is written on an adapter, for its card.
+
+    Raises:
+        DocentError: the codes of :func:`inspect_adapter`.
+    """
+    header = read_header(path, "adapter")
+    _pairs(header)
+    urls = ("general.repo_url", "general.source.url", "general.url")
+    return About(
+        name=header.text("general.name")[:200],
+        architecture=header.architecture[:100],
+        task=header.text("adapter.lora.task_name")[:200],
+        base_name=header.text("general.base_model.0.name")[:200],
+        licence=header.text("general.license")[:200],
+        url=next((header.text(key)[:200] for key in urls if header.text(key)), ""),
     )
 
 
@@ -89,10 +122,10 @@ def discover_adapters(*folders: str | os.PathLike[str]) -> list[Adapter]:
 
 
 def _alpha(header: Header) -> float:
-    value = header.values.get("adapter.lora.alpha", 0.0)
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+    value = header.values.get(_ALPHA, 0.0)
+    if not isinstance(value, float) or not math.isfinite(value):
         raise DocentError(Code.ADAPTER_DAMAGED, path=header.path)
-    return float(value)
+    return value
 
 
 def _pairs(header: Header) -> dict[str, tuple[Tensor, Tensor]]:
@@ -103,10 +136,12 @@ def _pairs(header: Header) -> dict[str, tuple[Tensor, Tensor]]:
         raise DocentError(Code.ADAPTER_TRUNCATED, path=header.path, missing_bytes=header.missing)
     damaged = DocentError(Code.ADAPTER_DAMAGED, path=header.path)
     _alpha(header)
+    if any(header.kinds.get(key, kind) != kind for key, kind in _TYPES.items()):
+        raise damaged
     tensors = header.tensors
     pairs: dict[str, tuple[Tensor, Tensor]] = {}
     for name, tensor in tensors.items():
-        if tensor.type in _NO_WEIGHTS or tensor.size < 0:
+        if tensor.type in NO_WEIGHTS or tensor.size < 0:
             raise damaged
         if name.endswith(_A):
             base = name.removesuffix(_A)

@@ -16,11 +16,14 @@ from typing import Any, NamedTuple, Protocol
 
 import llama_cpp.llama_cpp as llama
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from assistant_app.errors import Code, DocentError
-from assistant_app.models.adapters import check_adapter
-from assistant_app.models.chat_template import OPENED_THINKING, ChatMessage, ChatTemplate
-from assistant_app.models.model_files import BATCH, check_memory, inspect_model, read_chat_template
+from assistant_app.models.chat_template import CLOSED_THINKING, OPENED_THINKING, ChatMessage, ChatTemplate
+from assistant_app.models.grammar import Constraint
+from assistant_app.models.laid_adapters import Laid, LaidAdapters
+from assistant_app.models.model_files import BATCH, check_memory, fitting_layers, inspect_model, read_chat_template
 from assistant_app.models.native import StopFlag, devices, log, make_sampler, physical_cores
 from assistant_app.models.vocabulary import Vocabulary
 
@@ -31,9 +34,6 @@ LEAST_ANSWER = 16
 
 _ABORTED = 2
 """llama_decode's return value when the abort callback said stop (llama.h)."""
-
-AdapterFile = tuple[str, int, int]
-"""Path, time of change, size: the same file is not loaded twice."""
 
 
 class Generated(msgspec.Struct, kw_only=True):
@@ -90,6 +90,7 @@ class Generates(Protocol):
         temperature: float,
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
+        grammar: str = "",
     ) -> Generated: ...
 
 
@@ -100,6 +101,9 @@ class ChatModel:
     name: str
     context: int
     """Tokens that prompt and answer may take together."""
+    fell_back: DocentError | None = None
+    """Why it runs on the processor although there is a GPU, until a person was told."""
+
     server = ""
     """The address of what answers, where it is no part of this process: see ``server_model.py``."""
 
@@ -118,9 +122,9 @@ class ChatModel:
 
         Args:
             context: tokens; 0 for what the model was trained for, which is also the most.
-            device: ``auto``, ``cpu`` or ``gpu``. Where there is no GPU, all three mean the processor. With ``auto``, a
-                model that does not fit the GPU goes to the processor.
-            gpu_layers: layers for the GPU, -1 for all.
+            device: ``auto``, ``cpu`` or ``gpu``. Where there is no GPU, all three mean the processor. A model that
+                does not fit the GPU goes to the processor, and :attr:`fell_back` says so.
+            gpu_layers: layers for the GPU, -1 for as many as fit its free memory.
             threads: processor threads, 0 for one per physical core.
             on_progress: gets a fraction from 0 to 1, and returns False to cancel.
 
@@ -132,14 +136,21 @@ class ChatModel:
         found = [] if device == "cpu" else [each for each in devices() if each.kind == "gpu"]
         check_memory(model, sum(each.memory_bytes for each in found))
         layers = gpu_layers if found else 0
-        try:
-            return cls(model.path, model.name, context, layers, threads, on_progress)
-        except DocentError as problem:
-            fits_processor = device == "auto" and layers != 0 and problem.code is not Code.CANCELLED
-            if not fits_processor:
-                raise
-            check_memory(model)
-            return cls(model.path, model.name, context, 0, threads, on_progress)
+        if layers < 0:
+            layers = fitting_layers(model, sum(each.free_bytes for each in found))
+        said = "no layer fits" if found and layers == 0 and gpu_layers != 0 else ""
+        if layers != 0:
+            try:
+                return cls(model.path, model.name, context, layers, threads, on_progress)
+            except DocentError as problem:
+                if problem.code is Code.CANCELLED:
+                    raise
+                said = str(problem.details.get("said") or problem.code)
+        check_memory(model)
+        loaded = cls(model.path, model.name, context, 0, threads, on_progress)
+        if said:
+            loaded.fell_back = DocentError(Code.GPU_FULL, path=model.path, said=said)
+        return loaded
 
     def __init__(
         self,
@@ -155,9 +166,7 @@ class ChatModel:
         self._lock = threading.RLock()
         self._model: Any = None
         self._context: Any = None
-        self._adapter: Any = None
-        self._adapter_file: AdapterFile | None = None
-        self._adapter_scale = 1.0
+        self._adapters: LaidAdapters = LaidAdapters(None, None, path)
         self._cached: list[int] = []
         self._stop = StopFlag()
         self.last: list[ChatMessage] = []
@@ -227,6 +236,7 @@ class ChatModel:
         self.context = min(int(llama.llama_n_ctx(self._context)), int(params.n_ctx))
         self._memory = llama.llama_get_memory(self._context)
         self._stop.attach(self._context)
+        self._adapters = LaidAdapters(self._model, self._context, self.path)
 
     def _make_template(self, go_on: Callable[[], None]) -> None:
         source = read_chat_template(self.path)
@@ -272,6 +282,7 @@ class ChatModel:
         temperature: float,
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
+        grammar: str = "",
     ) -> Generated:
         """Answer ``messages``.
 
@@ -284,10 +295,11 @@ class ChatModel:
             temperature: 0 always takes the likeliest token, and gives the same answer again.
             on_text: gets each piece as it is written, whole characters only, from the calling thread.
             cancelled: asked for every token and, from another thread, every 20 ms; true ends the answer.
+            grammar: GBNF that the answer is held to, "" for none; what a model thinks before it is not.
 
         Raises:
             DocentError: ``context_too_small`` (``needed``, ``context``) where not even a short answer fits behind the
-                prompt; ``generation_failed``.
+                prompt; ``generation_failed``; ``grammar_refused``.
         """
         with self._lock:
             started = time.monotonic()
@@ -299,6 +311,7 @@ class ChatModel:
             answer = _Answer(on_text, self._vocabulary.piece, started)
             opened = OPENED_THINKING.search(prompt)
             cached = self._keep_prefix(tokens)
+            constraint = Constraint(self._vocabulary.native, grammar, self.path) if grammar else None
             sampler = make_sampler(temperature)
             log.clear()
             try:
@@ -308,19 +321,31 @@ class ChatModel:
                         answer.stopped = True
                     else:
                         if opened:
-                            answer.say(opened[1])
-                        self._write(answer, sampler, max_tokens, cancelled)
+                            answer.begin_thinking(opened[1])
+                        self._write(answer, sampler, max_tokens, cancelled, constraint)
             finally:
                 llama.llama_sampler_free(sampler)
+                if constraint is not None:
+                    constraint.close()
             done = answer.done(prompt_tokens=len(tokens), cached_tokens=cached)
             self.last = [*messages, {"role": "assistant", "content": done.text}]
             self.speed = Speed.of(done, time.monotonic() - started, self.speed)
             return done
 
-    def _write(self, answer: _Answer, sampler: Any, max_tokens: int, cancelled: Callable[[], bool]) -> None:
+    def _write(
+        self,
+        answer: _Answer,
+        sampler: Any,
+        max_tokens: int,
+        cancelled: Callable[[], bool],
+        constraint: Constraint | None,
+    ) -> None:
         context, vocabulary = self._context, self._vocabulary
         while not cancelled():
-            token = llama.llama_sampler_sample(sampler, context, -1)
+            if constraint is None or answer.is_thinking:
+                token = llama.llama_sampler_sample(sampler, context, -1)
+            else:
+                token = constraint.sample(context, sampler)
             if vocabulary.is_end(token):
                 return
             answer.add(token)
@@ -373,64 +398,70 @@ class ChatModel:
             self._cached += piece
         return False
 
-    # ------------------------------------------------------------ the adapter
+    # ------------------------------------------------------------ adapters
 
     def set_adapter(self, path: str | None, scale: float = 1.0) -> None:
-        """Lay the LoRA adapter of ``path`` over the model, instead of the one before; None takes it off.
+        """Lay one adapter over the model, None for none: see :meth:`set_adapters`."""
+        self.set_adapters([] if path is None else [(path, scale)])
 
-        The model is not loaded again. What was cached under the other weights is forgotten, and only then. A scale of
-        0 is the base model itself. Where this raises, the adapter before stays in use.
+    def set_adapters(self, chosen: Laid) -> None:
+        """Lay these LoRA adapters over the model, instead of those before.
+
+        The model is not loaded again. What was cached under other weights is forgotten, and only then. A scale of 0 is
+        no adapter. Where this raises, the adapters before stay in use.
 
         Raises:
-            DocentError: the codes of :func:`check_adapter`, ``adapter_load_failed``.
+            DocentError: the codes of ``check_adapter``, ``adapter_load_failed``.
         """
         with self._lock:
-            if path is None or scale == 0.0:
-                self._lay(None, None, 1.0)
+            before = self._adapters.laid
+            if not self._adapters.lay(chosen):
                 return
-            try:
-                status = os.stat(path)
-                file = (os.path.abspath(path), status.st_mtime_ns, status.st_size)
-            except (OSError, ValueError):
-                file = None
-            if self._adapter is not None and file is not None and file == self._adapter_file:
-                self._lay(self._adapter, file, scale)
-                return
-            check_adapter(path, self.path)
-            log.clear()
-            loaded = llama.llama_adapter_lora_init(self._model, os.fsencode(path))
-            if not loaded:
-                raise DocentError(Code.ADAPTER_LOAD_FAILED, path=path, said=log.last_error())
-            self._lay(loaded, file, scale)
+            # Keys and values that were computed under the other weights would corrupt the next answer.
+            self._forget()
+            if self._adapters.is_fresh:
+                self._try_out(before)
 
-    def _lay(self, adapter: Any, file: AdapterFile | None, scale: float) -> None:
-        """Put ``adapter`` (None: none) in the place of the one before, which is freed."""
-        if adapter is self._adapter and scale == self._adapter_scale:
-            return
-        count = 0 if adapter is None else 1
-        pointers = (llama.llama_adapter_lora_p_ctypes * 1)(*([adapter] if count else []))
-        if llama.llama_set_adapters_lora(self._context, pointers, count, (ctypes.c_float * 1)(scale)):
-            if adapter is not None and adapter is not self._adapter:
-                llama.llama_adapter_lora_free(adapter)
-            raise DocentError(Code.ADAPTER_LOAD_FAILED, path=file[0] if file else "", said=log.last_error())
-        if self._adapter is not None and self._adapter is not adapter:
-            llama.llama_adapter_lora_free(self._adapter)
-        self._adapter, self._adapter_file, self._adapter_scale = adapter, file, scale
-        # Keys and values that were computed under the other weights would corrupt the next answer.
-        self._forget()
+    def _try_out(self, before: Laid) -> None:
+        """Compute one token with adapters that were just read: what ends the process does so now, in whoever's hand it
+        is, and not in the middle of an answer."""
+        try:
+            self._decode([0], lambda: False)
+        except DocentError as problem:
+            path = self._adapters.laid[0][0]
+            self._adapters.lay(before)
+            raise DocentError(Code.ADAPTER_LOAD_FAILED, path=path, said=problem.details.get("said")) from problem
+        finally:
+            self._forget()
+
+    def scores(self, messages: Sequence[ChatMessage]) -> NDArray[np.float32]:
+        """The score of every token as the first of an answer to ``messages``, before any is chosen.
+
+        Raises:
+            DocentError: ``generation_failed``.
+        """
+        with self._lock:
+            tokens = self._vocabulary.tokenise(self._template.prompt(messages))
+            self._forget()
+            log.clear()
+            try:
+                self._decode(tokens, lambda: False)
+                found = llama.llama_get_logits_ith(self._context, -1)
+                return np.array(np.ctypeslib.as_array(found, (self._vocabulary.size,)))
+            finally:
+                self._forget()
 
     # ------------------------------------------------------------ the end
 
     def close(self) -> None:
         """Give the memory back. Harmless when repeated; nothing else may be called afterwards."""
         with self._lock:
+            self._adapters.close()
             if self._context:
                 llama.llama_free(self._context)
-            if self._adapter is not None:
-                llama.llama_adapter_lora_free(self._adapter)
             if self._model:
                 llama.llama_model_free(self._model)
-            self._context = self._adapter = self._model = None
+            self._context = self._model = None
 
 
 class _Answer:
@@ -441,15 +472,25 @@ class _Answer:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._texts: list[str] = []
         self._first: float | None = None
+        self._opened = False
         self.tokens = 0
         self.stopped = False
         self.cut = False
+
+    def begin_thinking(self, mark: str) -> None:
+        self._opened = True
+        self.say(mark)
 
     def add(self, token: int) -> None:
         self.tokens += 1
         if self._first is None:
             self._first = time.monotonic() - self._started
         self.say(self._decoder.decode(self._piece(token)))
+
+    @property
+    def is_thinking(self) -> bool:
+        """The template opened a reasoning model's notes, and they are not closed yet."""
+        return self._opened and not CLOSED_THINKING.search("".join(self._texts))
 
     def say(self, text: str) -> None:
         if text:

@@ -27,6 +27,8 @@ _MARKERS = re.compile(r"<\|[^|<>\s]{1,40}\|>|<</?[A-Z]{2,20}>>|\[/?[A-Z][A-Z_]{2
 OPENED_THINKING = re.compile(r"(<think>|\[THINK\])\s*$")
 """A prompt that ends so has opened the model's notes already; the model itself only writes their end."""
 
+CLOSED_THINKING = re.compile(r"</think>|\[/THINK\]")
+
 
 class ChatTemplate:
     """Renders messages, and makes text harmless that would be read as markers of turns.

@@ -117,7 +117,10 @@ def _tensors(
             raise DocentError(Code.TRAINING_UNSUPPORTED, tensor=name[:200])
         layer, side = match[1], match[3]
         if side == "B" and architecture == "llama" and part in ("attn_q", "attn_k"):
-            matrix = neighbours(matrix, heads.query if part == "attn_q" else heads.key)
+            of = heads.query if part == "attn_q" else heads.key
+            if of < 1 or matrix.shape[0] % (2 * of):
+                raise DocentError(Code.TRAINING_UNSUPPORTED, tensor=name[:200])
+            matrix = neighbours(matrix, of)
         found[f"blk.{layer}.{part}.weight.lora_{side.lower()}"] = np.ascontiguousarray(matrix, dtype=np.float16)
     return found
 

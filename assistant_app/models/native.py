@@ -144,7 +144,7 @@ def _function(name: str, result: Any, *arguments: Any) -> Any:
 
 
 def devices() -> list[Device]:
-    """What this build of llama.cpp can compute on. ``memory_bytes`` is the device's whole memory, 0 if unknown."""
+    """What this build of llama.cpp can compute on."""
     log.start()
     pointer, size = ctypes.c_void_p, ctypes.c_size_t
     count = _function("ggml_backend_dev_count", size)
@@ -153,6 +153,8 @@ def devices() -> list[Device]:
     description = _function("ggml_backend_dev_description", ctypes.c_char_p, pointer)
     kind = _function("ggml_backend_dev_type", ctypes.c_int, pointer)
     memory = _function("ggml_backend_dev_memory", None, pointer, ctypes.POINTER(size), ctypes.POINTER(size))
+    backend = _function("ggml_backend_dev_backend_reg", pointer, pointer)
+    backend_name = _function("ggml_backend_reg_name", ctypes.c_char_p, pointer)
     found = []
     for index in range(count()):
         device = get(index)
@@ -164,9 +166,26 @@ def devices() -> list[Device]:
                 description=description(device).decode("utf-8", "replace"),
                 kind=_KINDS.get(kind(device), "accelerator"),
                 memory_bytes=int(total.value),
+                free_bytes=int(free.value),
+                backend=backend_name(backend(device)).decode("utf-8", "replace"),
             )
         )
     return found
+
+
+def built_backends() -> list[str]:
+    """The names of the parts of this build of llama.cpp that compute: "CPU", "CUDA", ..."""
+    log.start()
+    pointer, size = ctypes.c_void_p, ctypes.c_size_t
+    count = _function("ggml_backend_reg_count", size)
+    get = _function("ggml_backend_reg_get", pointer, size)
+    name = _function("ggml_backend_reg_name", ctypes.c_char_p, pointer)
+    return [name(get(index)).decode("utf-8", "replace") for index in range(count())]
+
+
+def gpu_memory() -> int:
+    """Bytes of all graphics processors that this build can use, 0 for none."""
+    return sum(device.memory_bytes for device in devices() if device.kind == "gpu")
 
 
 def make_sampler(temperature: float) -> Any:

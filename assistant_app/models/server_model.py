@@ -97,8 +97,12 @@ class ServerModel:
         return "\n\n".join(f"{message['role']}: {self.neutralise(message['content'])}" for message in messages)
 
     def set_adapter(self, path: str | None, scale: float = 1.0) -> None:
+        """As :meth:`set_adapters`."""
+        self.set_adapters([] if path is None else [(path, scale)])
+
+    def set_adapters(self, chosen: Sequence[tuple[str, float]]) -> None:
         """A server's model takes no adapter: raises ``adapter_not_on_server`` where one is asked for."""
-        if path is not None and scale != 0.0:
+        if any(scale != 0.0 for _, scale in chosen):
             raise DocentError(Code.ADAPTER_NOT_ON_SERVER)
 
     def close(self) -> None:
@@ -142,8 +146,11 @@ class ServerModel:
         temperature: float,
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
+        grammar: str = "",
     ) -> Generated:
         """As :meth:`ChatModel.generate`; ``cancelled`` closes the connection, upon which a server stops.
+
+        The protocol knows no ``grammar``: it is passed over, and what comes is validated like any answer.
 
         Tokens are counted as the server counts them, where it does, else as :meth:`count` and by pieces.
 

@@ -30,6 +30,16 @@ class Vocabulary:
         self._first = self._bos if llama.llama_vocab_get_add_bos(self._vocab) else -1
 
     @property
+    def native(self) -> Any:
+        """llama.cpp's own vocabulary."""
+        return self._vocab
+
+    @property
+    def size(self) -> int:
+        """How many tokens there are."""
+        return int(llama.llama_vocab_n_tokens(self._vocab))
+
+    @property
     def bos(self) -> str:
         """The text of the token that begins a prompt; "" for none."""
         return self._text(self._bos) if self._bos >= 0 else ""

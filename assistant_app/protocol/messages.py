@@ -8,11 +8,12 @@ no request.
 from __future__ import annotations
 
 from assistant_app.errors import Detail
-from assistant_app.protocol import training
+from assistant_app.protocol import adapters, assistants, report, shelf, training
 from assistant_app.protocol.message import Message as Message
 from assistant_app.protocol.records import (
     Adapter,
     Answer,
+    Backend,
     Box,
     Collection,
     Conversation,
@@ -30,7 +31,7 @@ from assistant_app.protocol.records import (
     Word,
 )
 
-PROTOCOL = 4
+PROTOCOL = 5
 
 
 # ---------------------------------------------------------------- requests
@@ -168,6 +169,7 @@ class Ask(Message, tag="ask"):
         turn: the answer becomes a new version of this turn (asked again, or edited); null: a new turn at the end.
         searched: the full question to search for, as the person wrote it; null: a follow-up is made into one.
         exact: the answer is made of the documents' own sentences; null: as the settings say.
+        assistant: name of the one that answers, "" for none.
     """
 
     question: str
@@ -178,6 +180,7 @@ class Ask(Message, tag="ask"):
     turn: int | None = None
     searched: str | None = None
     exact: bool | None = None
+    assistant: str = ""
 
 
 class EstimateWhole(Message, tag="estimate_whole"):
@@ -332,11 +335,16 @@ class InspectAdapter(Message, tag="inspect_adapter"):
 
 
 class UseAdapter(Message, tag="use_adapter"):
-    """Choose the adapter (``""`` for none), its scale, on or off. No reload. Answered by :class:`Adapters`."""
+    """Choose the adapter (``""`` for none), its scale, on or off. No reload. Answered by :class:`Adapters`.
+
+    ``anyway``: also where the model in use is not the file that the adapter was trained on; else that fails with
+    ``adapter_other_base``.
+    """
 
     path: str
     enabled: bool = True
     scale: float = 1.0
+    anyway: bool = False
 
 
 class ChangeSettings(Message, tag="change_settings"):
@@ -406,6 +414,26 @@ Request = (
     | training.PauseTraining
     | training.ListTrainings
     | training.DiscardTraining
+    | adapters.AddAdapter
+    | adapters.RemoveAdapter
+    | adapters.PutBackAdapter
+    | adapters.LayAlso
+    | adapters.ProbeAdapter
+    | assistants.ListAssistants
+    | assistants.SaveAssistant
+    | assistants.DeleteAssistant
+    | assistants.ImportAssistant
+    | assistants.ExportAssistant
+    | assistants.CheckFormat
+    | assistants.FillTable
+    | assistants.ExportTable
+    | report.CheckAdapter
+    | report.ReadReport
+    | shelf.FindModels
+    | shelf.AddModel
+    | shelf.ListOffers
+    | shelf.DownloadModel
+    | shelf.DiscardDownload
 )
 
 # ---------------------------------------------------------------- events
@@ -693,10 +721,12 @@ class SettingsChanged(Message, tag="settings_changed"):
 
 
 class Examined(Message, tag="examined"):
-    """``report`` is the object that ``docent doctor --json`` prints; ``devices`` what llama.cpp can compute on."""
+    """``report`` is the object that ``docent doctor --json`` prints; ``devices`` what llama.cpp can compute on, and
+    ``backends`` in what ways it could."""
 
     report: dict[str, object]
     devices: list[Device]
+    backends: list[Backend] = []
 
 
 Event = (
@@ -747,6 +777,17 @@ Event = (
     | training.TrainingProgress
     | training.AdapterTrained
     | training.Trainings
+    | adapters.AdapterShelved
+    | assistants.Assistants
+    | assistants.FormatChecked
+    | assistants.RowFilled
+    | assistants.Table
+    | report.ReportProgress
+    | report.FormatReported
+    | shelf.ModelsFound
+    | shelf.Offers
+    | shelf.DownloadProgress
+    | shelf.ModelDownloaded
 )
 
 _PROGRESS = (
@@ -763,6 +804,9 @@ _PROGRESS = (
     AnswerText,
     WholeProgress,
     training.TrainingProgress,
+    assistants.RowFilled,
+    report.ReportProgress,
+    shelf.DownloadProgress,
 )
 
 

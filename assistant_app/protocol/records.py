@@ -25,8 +25,9 @@ Fate = Literal["kept", "joined", "same_page", "duplicate", "lower", "no_room"]
 what a
 better one says; ranked below those that were wanted; kept by the search, but left out because the context is full."""
 TurnKind = Literal["question", "summary", "comparison"]
-Format = Literal["text", "record"]
-"""The shape of an answer: free text with ``[n]`` marks, or one JSON object (see ``answering/formats.py``)."""
+Format = Literal["text", "record", "schema", "labels", "template"]
+"""The shape of an answer: free text with ``[n]`` marks, Docent's own record (see ``answering/formats.py``), JSON by a
+schema, one label of several, a text with slots (see :class:`OutputFormat`)."""
 
 
 class Record(msgspec.Struct, kw_only=True):
@@ -173,6 +174,39 @@ class Citation(Record):
     page_label: str = ""
 
 
+class OutputFormat(Record):
+    """The shape that answers are to have.
+
+    Attributes:
+        kind: which of the following attributes says it.
+        schema: JSON Schema, as text.
+        labels: the answer is one of them.
+        template: text with slots, each ``{name}`` once; a slot takes the rest of its line at most.
+        grammar: the model can write nothing else; ``check``: an answer is marked where it is not in the format.
+    """
+
+    kind: Format = "text"
+    schema: str = ""
+    labels: list[str] = []
+    template: str = ""
+    grammar: bool = True
+    check: bool = True
+
+
+class AnswerValue(Record):
+    """A value of a structured answer.
+
+    Attributes:
+        name: of the field, the slot or, of nested fields, all names joined by " › "; "label" of a label.
+        text: as it is shown; "" where the documents do not say.
+        citation: number of the citation behind it, null where no quote supports it.
+    """
+
+    name: str
+    text: str
+    citation: int | None = None
+
+
 class TokenCounts(Record):
     prompt: int = 0
     completion: int = 0
@@ -191,11 +225,11 @@ class Answer(Record):
 
     ``unsupported`` holds the answer's sentences that no quote supports, ``nearest`` the best hits where nothing was
     found, ``left_out`` the sources that did not fit into the context. Beyond the contract: ``searched`` is the question
-    as it
-    was searched for, where that is another one than was asked; ``general`` marks an answer from the model's own
+    as it was searched for, where that is another one than was asked; ``general`` marks an answer from the model's own
     knowledge, ``exact`` one that is made of the documents' own sentences; ``server`` is the address of the server that
-    wrote it, "" for
-    the model in this process; ``valid`` is false for an answer that is not in its ``format``.
+    wrote it, "" for the model in this process; ``valid`` is false for an answer that is not in its ``format``, and
+    ``problem`` says where and why; ``values`` are a structured answer's; ``assistant`` is the name of the one that was
+    asked, "" for none.
     """
 
     question: str
@@ -215,6 +249,9 @@ class Answer(Record):
     server: str = ""
     format: Format = "text"
     valid: bool = True
+    problem: str = ""
+    values: list[AnswerValue] = []
+    assistant: str = ""
 
 
 class Candidate(Record):
@@ -273,6 +310,7 @@ class Inspection(Record):
         sources: what the model was given, in the prompt's order.
         budget: null where no model was asked.
         milliseconds: by stage, in the order in which they ran.
+        format, instructions: what was wanted of the answer besides Docent's own instructions.
     """
 
     question: str
@@ -284,6 +322,8 @@ class Inspection(Record):
     sources: list[Hit] = []
     budget: Budget | None = None
     milliseconds: dict[str, float] = {}
+    format: OutputFormat | None = None
+    instructions: str = ""
 
 
 class Turn(Record):
@@ -340,6 +380,8 @@ class Model(Record):
         starter: the small model that comes with Docent.
         in_use: the one that answers now.
         parts: number of files of a split model.
+        fits: the estimate is within the memory of this computer.
+        place: the program that keeps it ("LM Studio", "Ollama", ...), "" for Docent itself.
     """
 
     path: str
@@ -352,6 +394,8 @@ class Model(Record):
     parameters: int = 0
     memory_bytes: int = 0
     parts: int = 1
+    fits: bool = True
+    place: str = ""
     starter: bool = False
     in_use: bool = False
 
@@ -394,6 +438,7 @@ class AdapterCard(Record):
         made_at: UTC.
         licence: of the adapter: what its data asks for, "" where the person's own answers are its data.
         data_licence: sources of the data and their licences, in words.
+        source: where the file came from, where it was not trained here.
     """
 
     name: str
@@ -418,6 +463,20 @@ class AdapterCard(Record):
     data: str = ""
     data_licence: str = ""
     about: str = ""
+    source: str = ""
+
+
+class Probe(Record):
+    """Whether an adapter does anything, shown with a fixed prompt.
+
+    Attributes:
+        difference: the greatest between the scores (logits) that the model gives any token with the adapter and without
+            it; null where they are no numbers any more, so that the adapter cannot be used.
+        acts: it is more than rounding makes.
+    """
+
+    difference: float | None
+    acts: bool
 
 
 class Adapter(Record):
@@ -430,6 +489,11 @@ class Adapter(Record):
         in_use: chosen and switched on.
         default: the one that is used with this model unless another, or none, was chosen.
         card: what is known of its training; null where there is no card beside it, or one of another file.
+        own: it lies in Docent's own folder, and can be removed there.
+        same_base: whether the model in use is, by its hash, the file that the adapter was trained on; null where the
+            card does not say, or the model's hash was not computed yet.
+        also: the scale with which it is laid besides the one in use; null where it is not.
+        probe: null where it was not tried over the model in use.
     """
 
     path: str
@@ -445,15 +509,42 @@ class Adapter(Record):
     in_use: bool = False
     default: bool = False
     card: AdapterCard | None = None
+    own: bool = False
+    same_base: bool | None = None
+    also: float | None = None
+    probe: Probe | None = None
 
 
 class Device(Record):
-    """Something that llama.cpp can compute on: ``kind`` is cpu, gpu or accelerator."""
+    """Something that llama.cpp can compute on: ``kind`` is cpu, gpu or accelerator.
+
+    ``memory_bytes`` is its whole memory, ``free_bytes`` what is free of it now; 0 where that is unknown. ``backend`` is
+    the part of llama.cpp that drives it ("CPU", "CUDA", ...).
+    """
 
     name: str
     description: str
     kind: str
     memory_bytes: int = 0
+    free_bytes: int = 0
+    backend: str = ""
+
+
+class Backend(Record):
+    """One of the ways to compute that llama.cpp has: CPU, Metal, CUDA, Vulkan.
+
+    Attributes:
+        devices: what it can compute on here, by name; empty where it is of no use.
+        why: empty where it is of use; ``not_built``: this build of llama.cpp does not have it; ``frozen``: nor can this
+            installation of Docent get it; ``no_device``: it found nothing to compute on, or no driver for it;
+            ``not_here``: it does not exist on this system.
+        install: the command that adds it, where it is ``not_built``.
+    """
+
+    name: str
+    devices: list[str] = []
+    why: str = ""
+    install: str = ""
 
 
 class Box(Record):

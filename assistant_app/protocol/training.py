@@ -7,7 +7,7 @@ from typing import Literal
 from assistant_app.protocol.message import Message
 from assistant_app.protocol.records import AdapterCard as AdapterCard
 from assistant_app.protocol.records import Figures as Figures
-from assistant_app.protocol.records import Format, Record
+from assistant_app.protocol.records import Format, OutputFormat, Record
 
 Origin = Literal["answer", "edited", "imported"]
 """Where an approval comes from: an answer as it stood, one that a person corrected, a file."""
@@ -40,7 +40,8 @@ class SourceText(Record):
 class Example(Record):
     """A question on ``sources`` (their numbers in the answer count from 1) and the answer it should get.
 
-    Where ``messages`` are given (role and content), they are the prompt, and the question is only told.
+    Where ``messages`` are given (role and content), they are the prompt, and the question is only told. ``shape`` says
+    more of a format that is a person's own, ``instructions`` are theirs.
     """
 
     question: str
@@ -48,6 +49,8 @@ class Example(Record):
     sources: list[SourceText] = []
     format: Format = "text"
     messages: list[dict[str, str]] = []
+    shape: OutputFormat | None = None
+    instructions: str = ""
 
 
 class Approval(Record):

@@ -11,7 +11,10 @@ import msgspec
 
 from assistant_app.answering import prompts
 from assistant_app.answering.answer import says_not_found
-from assistant_app.answering.formats import RECORD, read_record
+from assistant_app.answering.formats import TEXT
+from assistant_app.answering.shapes import check_format, read
+from assistant_app.errors import DocentError
+from assistant_app.protocol.records import OutputFormat
 from assistant_app.protocol.training import Example, Problem
 from assistant_app.training.dataset import cited_numbers
 
@@ -81,6 +84,8 @@ def likeness(example: Example) -> str:
         pieces = [f"{each['role']} {each['content']}" for each in example.messages]
     else:
         pieces = [example.question, *(f"{each.name}\0{each.page}\0{each.text}" for each in example.sources)]
+    if example.shape is not None or example.instructions:
+        pieces += [msgspec.json.encode(example.shape).decode(), example.instructions]
     return "\n".join([example.format, *(" ".join(piece.casefold().split()) for piece in pieces)])
 
 
@@ -89,12 +94,12 @@ def _problems(example: Example) -> Iterator[Problem]:
     if not (re.search(r"\w", example.question) and re.search(r"\w", answer)):
         yield "empty"
         return
-    is_record = example.format == RECORD
-    if is_record and read_record(answer) is None:
+    is_text = example.format == TEXT
+    if not is_text and not _is_in_format(example):
         yield "format_invalid"
-    if not is_record and _has_our_prompt(example) and _is_odd_text(answer):
+    if is_text and _has_our_prompt(example) and _is_odd_text(answer):
         yield "format_invalid"
-    numbers = [] if is_record else cited_numbers(answer)
+    numbers = cited_numbers(answer) if is_text else []
     offered = _offered(example)
     if offered is not None and not offered.issuperset(numbers):
         yield "cites_nothing_there"
@@ -102,8 +107,19 @@ def _problems(example: Example) -> Iterator[Problem]:
         yield "too_long"
     if any(has_secret(text) for text in _texts(example)):
         yield "secret"
-    if offered is not None and not (is_record or numbers or says_not_found(answer)):
+    if offered is not None and is_text and not (numbers or says_not_found(answer)):
         yield "not_cited"
+
+
+def _is_in_format(example: Example) -> bool:
+    wanted = example.shape or OutputFormat(kind=example.format)
+    if wanted.kind != example.format:
+        return False
+    try:
+        check_format(wanted)  # an import may bring anything
+    except DocentError:
+        return False
+    return not read(wanted, example.answer.strip()).problem
 
 
 def _has_our_prompt(example: Example) -> bool:
@@ -136,7 +152,9 @@ def _bytes(example: Example) -> int:
     answer = len(example.answer.encode())
     if example.messages:
         return answer + sum(len(each["content"].encode()) for each in example.messages)
-    instructions = prompts.RECORD_INSTRUCTIONS if example.format == RECORD else prompts.INSTRUCTIONS
+    instructions = prompts.instructions_of(example.format) + example.instructions
+    if example.shape is not None:
+        instructions += example.shape.schema + example.shape.template + " ".join(example.shape.labels)
     sources = sum(len(each.name.encode()) + len(each.text.encode()) + _BESIDE_SOURCE for each in example.sources)
     return len(instructions) + _BESIDES + sources + len(example.question.encode()) + answer
 

@@ -19,10 +19,11 @@ import msgspec
 
 from assistant_app.answering import prompts
 from assistant_app.answering.formats import RECORD, TEXT
+from assistant_app.answering.shapes import shape_of
 from assistant_app.errors import Code, DocentError, is_disk_full
 from assistant_app.library.approvals import MOST_EXAMPLES
 from assistant_app.models.chat_template import ChatMessage
-from assistant_app.protocol.records import Citation, Hit, Inspection, Record, Turn
+from assistant_app.protocol.records import Citation, Hit, Inspection, OutputFormat, Record, Turn
 from assistant_app.protocol.training import ChatShape, Example, SourceText
 
 LONGEST_LINE = 2**20
@@ -47,7 +48,8 @@ def prompt_of(example: Example) -> list[ChatMessage]:
     if example.messages:
         return [{"role": each["role"], "content": each["content"]} for each in example.messages]
     sources = [prompts.Source(source.name, source.text, source.page) for source in example.sources]
-    return prompts.messages(example.question, sources, example.format)
+    shape = shape_of(example.shape or OutputFormat(kind=example.format), example.instructions)
+    return prompts.messages(example.question, sources, shape.instructions)
 
 
 # ---------------------------------------------------------------- an answered turn
@@ -75,6 +77,8 @@ def of_turn(turn: Turn, inspection: Inspection, edited: str | None = None) -> Ex
         answer=text,
         sources=[_source_text(hit) for hit in hits],
         format=answer.format,
+        shape=inspection.format,
+        instructions=inspection.instructions,
     )
 
 
@@ -345,7 +349,11 @@ def fingerprint(examples: Iterable[Example]) -> str:
     """SHA-256 of the examples, whatever shape they were kept in."""
     digest = hashlib.sha256()
     for example in examples:
-        digest.update(msgspec.json.encode(example) + b"\n")
+        facts = msgspec.to_builtins(example)
+        for later in ("shape", "instructions"):  # younger than the first adapters that were trained
+            if not facts[later]:
+                del facts[later]
+        digest.update(msgspec.json.encode(facts) + b"\n")
     return digest.hexdigest()
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from assistant_app.answering.format_check import Said, beats, f1, is_valid, measure, normal
-from assistant_app.protocol.records import Figures
+from assistant_app.protocol.records import Figures, OutputFormat
 from assistant_app.protocol.training import Example, SourceText
 
 SOURCES = [
@@ -61,15 +61,15 @@ def figures(example: Example, *answers: str) -> Figures:
     ],
 )
 def test_free_text_is_valid_if_it_cites_what_there_is_or_refuses(text: str, sources: int, valid: bool) -> None:
-    assert is_valid(text, "text", sources) is valid
+    assert is_valid(text, OutputFormat(), sources) is valid
 
 
 def test_a_record_is_valid_if_it_is_one() -> None:
-    assert is_valid(record(), "record", 3)
-    assert is_valid(f"\n{none()}\n", "record", 3)
-    assert not is_valid("It is five euros [1].", "record", 3)
-    assert not is_valid(record("five euros", ""), "record", 3)
-    assert not is_valid(NOT_FOUND, "record", 3)
+    assert is_valid(record(), OutputFormat(kind="record"), 3)
+    assert is_valid(f"\n{none()}\n", OutputFormat(kind="record"), 3)
+    assert not is_valid("It is five euros [1].", OutputFormat(kind="record"), 3)
+    assert not is_valid(record("five euros", ""), OutputFormat(kind="record"), 3)
+    assert not is_valid(NOT_FOUND, OutputFormat(kind="record"), 3)
 
 
 # ---------------------------------------------------------------- words

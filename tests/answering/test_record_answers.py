@@ -14,9 +14,12 @@ from assistant_app.answering import prompts
 from assistant_app.answering.answer import How, Written, write
 from assistant_app.answering.citations import Cited, cite_record
 from assistant_app.answering.formats import read_record
+from assistant_app.answering.shapes import schema_of, shape_of
 from assistant_app.library.retrieval import Found
 from assistant_app.models.chat_model import Generated
-from assistant_app.protocol.records import Hit
+from assistant_app.models.grammar import schema_grammar
+from assistant_app.protocol.assistants import FormatField, OutputFormat
+from assistant_app.protocol.records import Format, Hit
 from tests.answering.test_citations import SOURCES, at_start, facts, hit, page_text
 
 QUESTION = "What is the deductible of the Aurora plan?"
@@ -130,9 +133,11 @@ class Speaker:
     def __init__(self, text: str) -> None:
         self._text = text
         self.asked: list[Any] = []
+        self.held_to: list[str] = []
 
     def generate(self, messages: Sequence[Any], *, on_text: Any, **how: Any) -> Generated:
         self.asked.append(messages)
+        self.held_to.append(how["grammar"])
         on_text(self._text)
         return Generated(
             text=self._text,
@@ -151,7 +156,7 @@ class Speaker:
         return "\n".join(each["content"] for each in messages)
 
 
-def written(text: str, form: Any = "record") -> tuple[Written, Speaker]:
+def written(text: str, form: Format = "record", instructions: str = "", **wanted: Any) -> tuple[Written, Speaker]:
     speaker = Speaker(text)
     how = How(
         began=time.perf_counter(),
@@ -160,7 +165,7 @@ def written(text: str, form: Any = "record") -> tuple[Written, Speaker]:
         temperature=0.0,
         on_text=lambda text, thinking: None,
         cancelled=lambda: False,
-        form=form,
+        shape=shape_of(OutputFormat(kind=form, **wanted), instructions),
     )
     found = Found([hit(*each) for each in SOURCES], {"total": 1.0})
     return write(QUESTION, found, speaker, at_start(page_text), how), speaker  # type: ignore[arg-type]
@@ -193,3 +198,116 @@ def test_free_text_is_as_before() -> None:
     outcome, speaker = written("The deductible is $2,000 [3].", "text")
     assert speaker.asked[-1][0]["content"] == prompts.INSTRUCTIONS
     assert (outcome.answer.format, outcome.answer.valid, outcome.answer.found) == ("text", True, True)
+
+
+# ---------------------------------------------------------------- a person's own formats
+
+SCHEMA = schema_of(
+    [
+        FormatField(name="deductible", type="number", description="a year, in dollars"),
+        FormatField(name="for whom"),
+        FormatField(name="laptop", type="yes or no"),
+        FormatField(name="colour"),
+    ]
+)
+FACTS = '{"deductible": 2000, "for whom": "each individual", "laptop": true, "colour": "not stated"}'
+
+
+def test_the_values_of_a_schema_are_tied_to_their_quotes() -> None:
+    outcome, speaker = written(FACTS, "schema", schema=SCHEMA)
+    answer = outcome.answer
+    assert speaker.held_to == [schema_grammar(json.loads(SCHEMA))]
+    assert "a year, in dollars" in speaker.asked[-1][0]["content"]
+    assert (answer.answer, answer.format, answer.valid, answer.problem, answer.found) == (
+        FACTS,
+        "schema",
+        True,
+        "",
+        True,
+    )
+    values = {value.name: value for value in answer.values}
+    assert list(values) == ["deductible", "for whom", "laptop", "colour"]
+    quotes = {citation.number: citation.quote for citation in answer.citations}
+    assert "2,000" in quotes[values["deductible"].citation or 0]
+    assert "each individual" in quotes[values["for whom"].citation or 0]
+    assert (values["colour"].text, values["colour"].citation) == ("", None)
+    assert all(citation.verified and citation.given_by == "search" for citation in answer.citations)
+
+
+def test_a_value_that_no_quote_supports_is_said_to_be_so() -> None:
+    answer = written(FACTS.replace("2000", "3100"), "schema", schema=SCHEMA)[0].answer
+    assert answer.unsupported[0] == "deductible: 3100"
+    assert answer.values[0].citation is None
+
+
+def test_a_schema_in_which_nothing_is_said_found_nothing() -> None:
+    nothing = '{"deductible": 0, "for whom": "", "laptop": false, "colour": null}'
+    schema = schema_of([FormatField(name="for whom"), FormatField(name="colour")])
+    answer = written('{"for whom": "", "colour": "unknown"}', "schema", schema=schema)[0].answer
+    assert (answer.found, answer.valid, answer.citations) == (False, True, [])
+    assert answer.nearest
+    assert not written(nothing, "schema", schema=SCHEMA)[0].answer.valid
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("The deductible is $2,000.", "line 1, column 1"),
+        ('{"deductible": "much", "for whom": "", "laptop": true, "colour": ""}', "/deductible"),
+        ('{"deductible": 1}', "/:"),
+        ("[" * 50_000, "no JSON"),
+        ('{"deductible": NaN, "for whom": "", "laptop": true, "colour": ""}', "no JSON"),
+        ('{"deductible": 1, "for whom": "\\ud800", "laptop": true, "colour": ""}', "surrogate"),
+        ("x" * 60_000, "too long"),
+    ],
+)
+def test_what_does_not_fit_a_schema_is_shown_with_reason_and_place(text: str, place: str) -> None:
+    answer = written(text, "schema", schema=SCHEMA)[0].answer
+    assert (answer.answer, answer.valid, answer.values) == (text, False, [])
+    assert place in answer.problem
+    unchecked = written(text, "schema", schema=SCHEMA, check=False, grammar=False)
+    assert unchecked[0].answer.valid
+    assert unchecked[1].held_to == [""]
+
+
+def test_a_label_is_one_of_those_that_were_given() -> None:
+    labels = ["Yes", "No", "Not stated"]
+    outcome, speaker = written("Yes", "labels", labels=labels, instructions="Decide.")
+    assert "Yes | No | Not stated" in speaker.asked[-1][0]["content"]
+    assert speaker.asked[-1][0]["content"].endswith("\nDecide.")
+    assert [(value.name, value.text) for value in outcome.answer.values] == [("label", "Yes")]
+    assert not written("Not stated", "labels", labels=labels)[0].answer.found
+    assert written("Maybe", "labels", labels=labels)[0].answer.problem == "none of the labels"
+
+
+TEMPLATE = "Deductible: {sum} a year\nFor: {whom}"
+
+
+def test_the_slots_of_a_template_are_values() -> None:
+    outcome, speaker = written("Deductible: $2,000 a year\nFor: each individual", "template", template=TEMPLATE)
+    assert TEMPLATE in speaker.asked[-1][0]["content"]
+    values = outcome.answer.values
+    assert [(value.name, value.text) for value in values] == [("sum", "$2,000"), ("whom", "each individual")]
+    assert all(value.citation for value in values)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Deductible: $2,000 a year",
+        "Deductible:  a year\nFor: x",
+        "Deductible: 1\n2 a year\nFor: x",
+        "Deductible: $2,000 a year\nFor: ",
+        "the Deductible: $2,000 a year\nFor: x",
+        "",
+    ],
+)
+def test_other_words_than_a_template_has_are_not_valid(text: str) -> None:
+    answer = written(text, "template", template=TEMPLATE)[0].answer
+    assert not answer.valid
+    assert answer.values == []
+
+
+def test_a_template_of_many_slots_takes_no_time() -> None:
+    many = "".join(f"{{s{number}}} a " for number in range(49)) + "{last} end"
+    assert not written("a " * 20_000, "template", template=many)[0].answer.valid

@@ -99,8 +99,9 @@ class Engine:
         return self.process.wait(timeout=30)
 
 
-@pytest.fixture
-def engine(home: Path) -> Iterator[Engine]:
+@contextlib.contextmanager
+def running(home: Path) -> Iterator[Engine]:
+    """An engine for a ``with`` block."""
     started = Engine(home)
     yield started
     if started.process.poll() is None:
@@ -111,3 +112,9 @@ def engine(home: Path) -> Iterator[Engine]:
         if stream is not None:
             with contextlib.suppress(BrokenPipeError):
                 stream.close()
+
+
+@pytest.fixture
+def engine(home: Path) -> Iterator[Engine]:
+    with running(home) as started:
+        yield started

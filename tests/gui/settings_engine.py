@@ -10,12 +10,15 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 from assistant_app.engine import server
+from assistant_app.engine.adapter_verbs import AdapterVerbs
 from assistant_app.engine.model_keeper import ModelKeeper
+from assistant_app.engine.model_verbs import ModelVerbs
 from assistant_app.engine.service import Service
 from assistant_app.errors import Code, DocentError
 from assistant_app.paths import Paths
@@ -38,7 +41,6 @@ class Desk:
     use_adapter = Service.use_adapter
     find_adapter = Service.find_adapter
     change_settings = Service.change_settings
-    _with_fit = Service._with_fit
 
     def __init__(self) -> None:
         self.paths = Paths.resolve()
@@ -46,7 +48,12 @@ class Desk:
         below_a_file = Path(__file__) / "settings.toml"
         self.settings = Settings(below_a_file if "--unwritable" in sys.argv else self.paths.settings)
         self.models = ModelKeeper(self.settings)
+        self.adapters = AdapterVerbs(cast(Any, self))
         self.talk = SimpleNamespace(ask=self.ask)
+        self.shelf = ModelVerbs(cast(Any, self))
+
+    def right_of_way(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def keep_server_key(self, key: str) -> None:
         if key == "nowhere":

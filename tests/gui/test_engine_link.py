@@ -19,7 +19,7 @@ from assistant_app.gui.engine_link import EngineLink, Failure, Job
 from assistant_app.protocol import messages, wire
 
 Maker = Callable[..., EngineLink]
-READY = {"event": {"type": "ready", "protocol": 4, "version": "fake"}}
+READY = {"event": {"type": "ready", "protocol": 5, "version": "fake"}}
 
 
 @pytest.fixture(autouse=True)

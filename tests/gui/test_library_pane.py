@@ -227,7 +227,7 @@ def test_a_change_elsewhere_is_listed(qtbot: QtBot, window: Maker) -> None:
 
 def test_a_note_of_the_engine_is_told(qtbot: QtBot, window: Maker) -> None:
     note = {"type": "noted", "code": "library_restored", "details": {"date": "today", "kept": "/k"}, "job": 0}
-    made = window({"start": [{"event": {"type": "ready", "protocol": 4, "version": "fake"}}, {"event": note}]})
+    made = window({"start": [{"event": {"type": "ready", "protocol": 5, "version": "fake"}}, {"event": note}]})
     qtbot.waitUntil(lambda: "restored from the automatic backup of today" in made.notice.text)
 
 

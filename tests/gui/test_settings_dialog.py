@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from assistant_app.gui.adapter_comparison import BASE, differences
 from assistant_app.gui.engine_link import EngineLink
 from assistant_app.gui.holdings import Holdings
 from assistant_app.gui.setting_row import SettingRow
@@ -36,6 +37,7 @@ from assistant_app.gui.watching import Watching
 from assistant_app.paths import Paths
 from assistant_app.settings import Settings
 from tests import ggufs
+from tests.models.test_peft_folder import folder as peft_folder
 
 ENGINE = Path(__file__).parent / "settings_engine.py"
 
@@ -110,7 +112,7 @@ def test_the_starter_model_comes_first_and_is_in_use(open_settings: Open, tiny: 
     assert "in use" in page.list.item(0).data(Qt.ItemDataRole.AccessibleTextRole)
     facts = page.card.facts()
     assert (facts["Quantisation"], facts["Layers"], facts["Size"]) == ("Q4_1", "30", "98 MB")
-    assert facts["Estimated memory"] == "208 MB"
+    assert facts["Estimated memory"] == "208 MB: fits this computer"
     assert not page.use.isEnabled()
     assert any("It is small: quick" in label.text() for label in page.findChildren(QLabel))
 
@@ -146,6 +148,29 @@ def test_a_file_from_elsewhere_is_shown_and_used(
         page.use.click()
     assert saved(paths) == {"model.path": str(other)}
     assert names(page.list) == ["SmolLM2 135M Instruct (starter model)", "Elsewhere"]
+
+
+def test_models_of_other_programs_are_offered(open_settings: Open, tmp_path: Path, paths: Paths, qtbot: QtBot) -> None:
+    folder = tmp_path / "user" / ".lmstudio" / "models" / "ada" / "repo"
+    folder.mkdir(parents=True)
+    other = ggufs.tiny_model(folder / "other.gguf", name="Studio's")
+    ggufs.cut(other, folder / "broken.gguf", 2000)
+    ggufs.huge_model(folder / "huge.gguf")
+    dialog = open_settings()
+    page = dialog.models
+    starter = "SmolLM2 135M Instruct (starter model)"
+    qtbot.waitUntil(lambda: names(page.list) == [starter, "Huge", "Studio's"], timeout=20_000)
+    assert "too large for this computer" in page.list.item(1).text()
+    assert "found in LM Studio" in page.list.item(2).text()
+    select(page.list, "Huge")
+    assert "more than this computer has" in page.card.facts()["Estimated memory"]
+    select(page.list, "Studio's")
+    assert page.card.facts()["Found in"] == "LM Studio"
+    assert "fits this computer" in page.card.facts()["Estimated memory"]
+    with qtbot.waitSignal(dialog.model_changed, timeout=10_000):
+        qtbot.mouseClick(page.use, Qt.MouseButton.LeftButton)
+    assert saved(paths) == {"model.path": str(other)}
+    assert names(page.list) == [starter, "Studio's", "Huge"]
 
 
 def _truncated(folder: Path) -> Path:
@@ -302,7 +327,7 @@ def test_special_values_have_words(open_settings: Open) -> None:
     dialog = open_settings()
     shown = {row.key: row.editor.text() for row in dialog.models.rows if isinstance(row.editor, QSpinBox)}
     assert shown == {
-        "model.gpu_layers": "All",
+        "model.gpu_layers": "As many as fit",
         "model.context": "4,096 tokens",
         "model.threads": "Automatic",
         "model.unload_minutes": "15 minutes",
@@ -418,16 +443,99 @@ def test_a_file_that_is_no_adapter_gets_its_own_sentence(
     (tmp_path / "text.gguf").write_text("no")
     ggufs.cut(with_adapter, tmp_path / "cut.gguf", with_adapter.stat().st_size - 9)
     page = open_adapters(open_settings, qtbot).adapters
-    page.inspect(str(tmp_path / name))
+    page.add(str(tmp_path / name))
     qtbot.waitUntil(lambda: words in page.failure.text(), timeout=10_000)
     assert page.failure.isVisible()
 
 
-def test_a_dropped_adapter_is_looked_at(open_settings: Open, tiny: Path, tmp_path: Path, qtbot: QtBot) -> None:
+def test_a_dropped_adapter_is_added(
+    open_settings: Open, paths: Paths, tiny: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
     page = open_settings("adapters").adapters
     assert page.empty.isVisibleTo(page) or page.list.count() == 0
     assert _drop(page, ggufs.adapter(tmp_path / "lora.gguf", tiny, name="Dropped"))
-    qtbot.waitUntil(lambda: page.card.title.text() == "Dropped", timeout=20_000)
+    qtbot.waitUntil(lambda: page.card.title.text() == "Dropped", timeout=60_000)
+    assert page.card.facts()["File"] == str(paths.adapters / "dropped.gguf")
+    assert page.card.facts()["Came from"] == "lora.gguf"
+
+
+def test_a_dropped_peft_folder_is_converted_and_shown_to_act(
+    open_settings: Open, with_adapter: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    page = open_adapters(open_settings, qtbot).adapters
+    assert _drop(page, peft_folder(tmp_path / "Formal letters"))
+    qtbot.waitUntil(lambda: page.card.title.text() == "Formal letters", timeout=60_000)
+    assert page.card.facts()["Base model"] == "Tiny-1B"
+    # What is added is tried by itself.
+    qtbot.waitUntil(lambda: page.card.facts()["Acts"].startswith("Yes: on a fixed question"), timeout=60_000)
+    assert not page.test.isVisibleTo(page)
+
+
+def test_an_adapter_that_changes_nothing_says_so(
+    open_settings: Open, paths: Paths, tiny: Path, with_adapter: Path, qtbot: QtBot
+) -> None:
+    ggufs.adapter(paths.adapters / "zeros.gguf", tiny, name="Zeros", strength=0.0)
+    page = open_adapters(open_settings, qtbot).adapters
+    select(page.list, "Zeros")
+    assert page.card.facts()["Acts"] == "Not tried yet over this model"
+    qtbot.mouseClick(page.test, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.card.facts()["Acts"].startswith("No: it changes nothing"), timeout=60_000)
+
+
+def test_an_own_adapter_is_removed_and_put_back(open_settings: Open, with_adapter: Path, qtbot: QtBot) -> None:
+    page = open_adapters(open_settings, qtbot).adapters
+    select(page.list, "Grounded answers")
+    assert not page.remove.isVisibleTo(page)  # it comes with Docent
+    select(page.list, "Strict JSON")
+    qtbot.mouseClick(page.remove, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.notice.text == "“Strict JSON” was removed.", timeout=60_000)
+    assert "Strict JSON" not in names(page.list)
+    assert not with_adapter.exists()
+    page.notice.action_button.click()
+    qtbot.waitUntil(lambda: "Strict JSON" in names(page.list), timeout=60_000)
+    assert with_adapter.exists()
+
+
+def test_another_base_is_a_warning_and_a_choice(
+    open_settings: Open, paths: Paths, with_adapter: Path, qtbot: QtBot
+) -> None:
+    ggufs.card_for(with_adapter, "0" * 64, "Strict JSON")
+    dialog = open_adapters(open_settings, qtbot)
+    page = dialog.adapters
+    select(page.list, "Strict JSON")
+    qtbot.waitUntil(lambda: "not the model in use" in page.card.facts()["Base model"], timeout=60_000)
+    qtbot.mouseClick(page.use, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "was trained on another model" in page.notice.text, timeout=60_000)
+    assert "adapter.path" not in saved(paths)
+    assert page.use.isEnabled()
+    with qtbot.waitSignal(dialog.adapter_changed, timeout=60_000):
+        page.notice.action_button.click()
+    assert saved(paths)["adapter.path"] == str(with_adapter)
+    assert page.notice.text == ""
+
+
+def test_several_are_laid_each_with_its_own_scale(
+    open_settings: Open, paths: Paths, tiny: Path, with_adapter: Path, qtbot: QtBot
+) -> None:
+    tone = ggufs.adapter(paths.adapters / "tone.gguf", tiny, name="Tone", seed=9)
+    dialog = open_adapters(open_settings, qtbot)
+    page = dialog.adapters
+    select(page.list, "Tone")
+    assert not page.together.isEnabled()  # besides nothing
+    select(page.list, "Strict JSON")
+    with qtbot.waitSignal(dialog.adapter_changed, timeout=60_000):
+        page.use.click()
+    select(page.list, "Tone")
+    with qtbot.waitSignal(dialog.adapter_changed, timeout=60_000):
+        qtbot.mouseClick(page.together, Qt.MouseButton.LeftButton)
+    assert saved(paths)["adapter.also"] == f"{tone}=1"
+    with qtbot.waitSignal(dialog.adapter_changed, timeout=60_000):
+        page.further.rows[str(tone)].setValue(0.35)
+    assert saved(paths)["adapter.also"] == f"{tone}=0.35"
+    with qtbot.waitSignal(dialog.adapter_changed, timeout=60_000):
+        page.further.buttons[str(tone)].click()
+    assert "adapter.also" not in saved(paths)
+    assert not page.further.isVisibleTo(page)
 
 
 def test_base_and_adapter_answer_one_after_the_other(open_settings: Open, with_adapter: Path, qtbot: QtBot) -> None:
@@ -442,7 +550,35 @@ def test_base_and_adapter_answer_one_after_the_other(open_settings: Open, with_a
     assert both.base.text.toPlainText() == "What is it? none"
     assert both.adapted.text.toPlainText() == "What is it? lora.gguf"
     assert both.adapted.numbers.text() == "7 tokens in 1.5 s"
+    marked = [each.cursor.selectedText() for each in both.adapted.text.extraSelections()]
+    assert marked == ["lora.gguf"]
+    assert [each.cursor.selectedText() for each in both.base.text.extraSelections()] == ["none"]
     assert page.isVisible()
+
+
+def test_two_that_are_the_same_are_not_compared(open_settings: Open, with_adapter: Path, qtbot: QtBot) -> None:
+    both = open_adapters(open_settings, qtbot).adapters.comparison
+    both.question.setText("What is it?")
+    both.adapted.choose(BASE)
+    assert not both.button.isEnabled()
+    both.base.choose(("adapter", str(with_adapter)))
+    assert both.button.isEnabled()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "mine", "theirs"),
+    [
+        ("The rent is $310.", "The rent is $75.", ["310"], ["75"]),
+        ("𝄞 a b", "𝄞 a c", ["b"], ["c"]),
+        ("same", "same", [], []),
+        ("", "new", [], ["new"]),
+        ("x " * 3000, "y " * 3000, [], []),
+    ],
+)
+def test_what_differs_is_found_word_by_word(one: str, other: str, mine: list[str], theirs: list[str]) -> None:
+    for text, places, wanted in zip((one, other), differences(one, other), (mine, theirs), strict=True):
+        units = text.encode("utf-16-le")
+        assert [units[2 * start : 2 * end].decode("utf-16-le") for start, end in places] == wanted
 
 
 def test_a_comparison_can_be_stopped_and_is_stopped_with_the_dialog(

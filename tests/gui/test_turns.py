@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
+import msgspec
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextCharFormat
 from pytestqt.qtbot import QtBot
@@ -13,7 +15,7 @@ from assistant_app.gui.answer_text import AnswerText
 from assistant_app.gui.main_window import MainWindow
 from assistant_app.gui.turn_view import TurnView
 from assistant_app.protocol import messages
-from assistant_app.protocol.records import Answer
+from assistant_app.protocol.records import Answer, Conversation, TokenCounts, Turn
 from tests.gui.test_window import ask, requests, wait_for_documents
 
 Maker = Callable[..., MainWindow]
@@ -196,3 +198,39 @@ def test_not_found_is_said_once(qtbot: QtBot, window: Maker) -> None:
     assert not turn.answer.text_widget.isVisible()
     turn.answer.finish(messages.Answered(answer=Answer(question="?", answer="No. It says so nowhere.", found=False)))
     assert turn.answer.text_widget.isVisible()
+
+
+# ---------------------------------------------------------------- another adapter
+
+
+def _turn(number: int, adapter: str | None, **answer: Any) -> Turn:
+    tokens = TokenCounts(prompt=50, completion=9)
+    given = Answer(question="Why?", answer="So.", found=True, adapter=adapter, tokens=tokens)
+    return Turn(id=number, question="Why?", answer=msgspec.structs.replace(given, **answer))
+
+
+def test_the_question_from_which_on_another_adapter_answers_is_marked(qtbot: QtBot, window: Maker) -> None:
+    pane = window("three").conversation
+    turns = [
+        _turn(1, "letters"),
+        _turn(2, "letters"),
+        _turn(3, None, exact=True),  # the documents' own sentences: nothing was switched
+        _turn(4, None, tokens=TokenCounts()),  # no model was asked
+        _turn(5, "letters"),
+        _turn(6, None),
+        _turn(7, "letters-v2"),
+    ]
+    conversation = Conversation(id=1, title="Why?", turns=len(turns), changed_at="")
+    pane._on_opened(cast(Any, None), messages.ConversationOpened(conversation=conversation, turns=turns))
+    marks = [turn.switch for turn in pane.turns]
+    assert marks == [
+        "",
+        "",
+        "",
+        "",
+        "",
+        *(f"From here on {rest}" for rest in ("without an adapter", "with the adapter letters-v2")),
+    ]
+    pane.turns[5].show_record(_turn(6, "letters"))  # asked again, with the adapter
+    pane._mark_switches()
+    assert [turn.switch for turn in pane.turns][4:] == ["", "", "From here on with the adapter letters-v2"]

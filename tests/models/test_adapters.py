@@ -10,7 +10,7 @@ import pytest
 
 from assistant_app.errors import Code, DocentError
 from assistant_app.models.adapters import check_adapter, discover_adapters, inspect_adapter
-from tests import ggufs
+from tests import gguf_mutations, ggufs
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +91,22 @@ def test_matrices_that_do_not_belong_together(lora: Path, tmp_path: Path) -> Non
 @pytest.mark.parametrize("alpha", [math.inf, -math.inf, math.nan])
 def test_an_alpha_that_is_no_number(lora: Path, tmp_path: Path, alpha: float) -> None:
     assert refusal(ggufs.with_alpha(lora, tmp_path / "odd.gguf", alpha)).code is Code.ADAPTER_DAMAGED
+
+
+def test_a_value_of_another_type_would_end_the_process(lora: Path, tmp_path: Path) -> None:
+    file = gguf_mutations.take_apart(lora)
+    wrong = {
+        b"adapter.lora.alpha": (4, gguf_mutations.scalar(4, 8)),
+        b"general.alignment": (10, gguf_mutations.scalar(10, 32)),
+        b"adapter.alora.invocation_tokens": (4, gguf_mutations.scalar(4)),
+    }
+    for key, (kind, content) in wrong.items():
+        values = [each for each in file.values if each.key != key]
+        changed = tmp_path / "typed.gguf"
+        changed.write_bytes(
+            gguf_mutations.put_together(file._replace(values=[*values, gguf_mutations.Value(key, kind, content)]))
+        )
+        assert refusal(changed).code is Code.ADAPTER_DAMAGED
 
 
 def test_whole_numbers_are_no_weights(lora: Path, tmp_path: Path) -> None:

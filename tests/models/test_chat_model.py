@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-import random
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from assistant_app.errors import Code, DocentError
 from assistant_app.models import chat_model
 from assistant_app.models.chat_model import ChatMessage, ChatModel, Generated, devices
 from assistant_app.models.native import StopFlag
+from assistant_app.words import SENTENCES
 from tests import ggufs
+from tests.gguf_mutations import mutations
 
 
 def says(content: str, role: str = "user") -> ChatMessage:
@@ -332,6 +334,42 @@ def test_one_adapter_takes_the_place_of_another(tiny: Path, model: ChatModel, tm
     assert answers[one] != answers[two]
 
 
+def test_several_adapters_act_together_each_with_its_scale(tiny: Path, model: ChatModel, tmp_path: Path) -> None:
+    one, two = (str(ggufs.adapter(tmp_path / f"{seed}.gguf", tiny, strength=2.0, seed=seed)) for seed in (1, 2))
+    base = model.scores([says("Hello")])
+
+    def moved(*chosen: tuple[str, float]) -> float:
+        model.set_adapters(chosen)
+        return float(np.abs(model.scores([says("Hello")]) - base).max())
+
+    alone, both, weaker = moved((one, 1.0)), moved((one, 1.0), (two, 1.0)), moved((one, 1.0), (two, 0.1))
+    assert len({alone, both, weaker, 0.0}) == 4
+    assert abs(weaker - alone) < abs(both - alone)
+    model.set_adapters([(one, 1.0), (two, 1.0)])
+    answer = ask(model, "Hello").text
+    model.set_adapters([(two, 1.0), (one, 1.0)])
+    assert ask(model, "Hello").cached_tokens > 0  # the same set: nothing is forgotten
+    assert ask(model, "Hello").text == answer
+    model.set_adapters([(one, 1.0), (two, 0.0)])
+    assert moved((one, 1.0)) == alone
+    assert moved() == 0.0
+
+
+def test_going_back_to_an_adapter_reads_no_file(tiny: Path, model: ChatModel, tmp_path: Path) -> None:
+    paths = [str(ggufs.adapter(tmp_path / f"{seed}.gguf", tiny, strength=3.0, seed=seed)) for seed in range(6)]
+    model.set_adapter(paths[0])
+    answer = ask(model, "Hello").text
+    reads = model._adapters
+    model.set_adapter(None)
+    model.set_adapter(paths[0])
+    assert not reads.is_fresh
+    for path in paths:  # more than are kept: the oldest goes, and is read again
+        model.set_adapter(path)
+    model.set_adapter(paths[0])
+    assert reads.is_fresh
+    assert ask(model, "Hello").text == answer
+
+
 def test_an_adapter_of_zeros_changes_nothing(tiny: Path, model: ChatModel, tmp_path: Path) -> None:
     base = ask(model, "Hello").text
     model.set_adapter(str(ggufs.adapter(tmp_path / "zeros.gguf", tiny, strength=0.0)))
@@ -397,36 +435,25 @@ for line in sys.stdin:
 
 def _outcomes(paths: Sequence[Path], base: str = "-") -> list[str]:
     lines = "".join(f"{path}\n" for path in paths)
-    run = subprocess.run([sys.executable, "-c", _CHILD, base], input=lines, capture_output=True, text=True, check=False)
+    run = subprocess.run(
+        [sys.executable, "-c", _CHILD, base], input=lines, capture_output=True, text=True, check=False, timeout=600
+    )
     outcomes = run.stdout.split()
     culprit = paths[len(outcomes)] if len(outcomes) < len(paths) else None
     assert run.returncode == 0, f"{culprit} ended the process: {run.returncode} {run.stderr[-1000:]}"
+    assert set(outcomes) - {"used"} <= {code.value for code in SENTENCES}
     return outcomes
 
 
-def _mutations(source: Path, folder: Path, count: int, seed: int) -> list[Path]:
-    raw, end = source.read_bytes(), ggufs.header_length(source)
-    chance = random.Random(seed)
-    made = []
-    for number in range(count):
-        mutated = bytearray(raw)
-        for _ in range(chance.choice((1, 1, 1, 3))):
-            at = chance.randrange(end)
-            mutated[at] = chance.choice((0, 1, 0xFF, mutated[at] ^ (1 << chance.randrange(8))))
-        made.append(folder / f"{number}.gguf")
-        made[-1].write_bytes(mutated)
-    return made
-
-
-def test_a_model_with_a_broken_header_is_used_or_refused_and_kills_nothing(tiny: Path, tmp_path: Path) -> None:
-    outcomes = _outcomes(_mutations(tiny, tmp_path, 150, seed=11))
+def test_a_mutated_model_is_used_or_refused_with_a_sentence_and_kills_nothing(tiny: Path, tmp_path: Path) -> None:
+    outcomes = _outcomes(mutations(tiny, tmp_path, 150, seed=11))
     assert len(outcomes) == 150
     assert {"used", "model_damaged"} <= set(outcomes)
 
 
-def test_an_adapter_with_a_broken_header_is_used_or_refused_and_kills_nothing(tiny: Path, tmp_path: Path) -> None:
+def test_a_mutated_adapter_is_used_or_refused_with_a_sentence_and_kills_nothing(tiny: Path, tmp_path: Path) -> None:
     lora = ggufs.adapter(tmp_path / "lora.gguf", tiny)
-    outcomes = _outcomes(_mutations(lora, tmp_path, 150, seed=12), str(tiny))
+    outcomes = _outcomes(mutations(lora, tmp_path, 150, seed=12), str(tiny))
     assert len(outcomes) == 150
     assert {"used", "adapter_damaged"} <= set(outcomes)
 

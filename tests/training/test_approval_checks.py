@@ -106,7 +106,7 @@ def test_what_is_longer_than_the_context_is_too_long() -> None:
 
 def test_the_estimate_is_near_the_prompts_length() -> None:
     one = example()
-    made = sum(len(each["content"].encode()) for each in prompts.messages(one.question, [], "text"))
+    made = sum(len(each["content"].encode()) for each in prompts.messages(one.question, []))
     made += sum(len(f"[1] ({each.name}, page 2) {each.text}\n\n") for each in SOURCES) + len(one.answer)
     assert 0 <= approval_checks._bytes(one) - made < 150
 
