@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 import re
@@ -73,6 +74,10 @@ class TrainingVerbs:
     def folder(self) -> Path:
         """Where trainings are kept until they are done."""
         return self._service.paths.data / "trainings"
+
+    def _folder_of(self, name: str) -> Path:
+        """Names that differ ("A b", "a-b") have folders that differ: beginning the one must not cost the other."""
+        return self.folder / f"{slug_of(name)}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
 
     def answer(self, request: messages.Request, report: Report, cancelled: Cancelled) -> messages.Event:
         """Do what a request wants.
@@ -208,7 +213,7 @@ class TrainingVerbs:
             raise DocentError(Code.TRAINING_BUSY, name=self._now.name if self._now else "")
         try:
             self._now = Training(name=name, state="preparing")
-            folder = self.folder / slug_of(name)
+            folder = self._folder_of(name)
             begun = Job(
                 name=name,
                 base=os.path.abspath(path),
@@ -316,8 +321,8 @@ class TrainingVerbs:
         Raises:
             DocentError: ``training_busy`` for the one under way; ``training_unknown``.
         """
-        folder = self.folder / slug_of(checked_name(name))
-        if self._now is not None and self.folder / slug_of(self._now.name) == folder:
+        folder = self._folder_of(checked_name(name))
+        if self._now is not None and self._folder_of(self._now.name) == folder:
             raise DocentError(Code.TRAINING_BUSY, name=self._now.name)
         if not folder.is_dir():
             raise DocentError(Code.TRAINING_UNKNOWN, name=name)

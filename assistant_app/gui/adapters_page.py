@@ -123,7 +123,10 @@ class AdaptersPage(SettingsPage):
         self._build_scale()
         self.add_heading(self.tr("Base beside adapter"))
         self.add_text(
-            self.tr("The same question with the same passages: first by the base model, then with the adapter.")
+            self.tr(
+                "One question, the same passages, two ways to answer: the base model, an adapter, or an assistant. What"
+                " differs is marked."
+            )
         )
         self.column.addWidget(self.comparison)
         self.column.addStretch(1)

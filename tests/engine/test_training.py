@@ -114,7 +114,8 @@ def test_bases_that_cannot_be_trained_on(empty: Service, tmp_path: Path) -> None
 
 
 def test_a_begun_training_is_listed_and_discarded(empty: Service, base: Path) -> None:
-    folder = empty.training.folder / "my-gates"
+    folder = empty.training._folder_of("My gates")
+    assert folder != empty.training._folder_of("my-gates")
     job.begin(folder, Job(name="My gates", base=str(base), settings=SETTINGS), EXAMPLES)
     (folder / job.LOSSES).write_text("3.5\n2.25\n")
     (empty.training.folder / "rubbish").mkdir()
@@ -173,7 +174,7 @@ def test_killed_it_goes_on_from_its_checkpoint_and_nothing_else_is_harmed(empty:
     (left,) = empty.training.trainings()
     assert (left.name, left.state) == ("Gates", "stopped")
     assert left.step == len(left.losses) >= 9
-    folder = empty.training.folder / "gates"
+    folder = empty.training._folder_of("Gates")
     (folder / CHECKPOINT).with_suffix(".part").write_bytes(b"half a checkpoint")
 
     steps: list[Training] = []
@@ -224,7 +225,7 @@ def test_cancelled_it_keeps_its_checkpoint_and_trained_again_it_is_another_versi
 
     error = refused(lambda: train(empty, base, report=hears(hearing), cancelled=lambda: bool(stop)))
     assert error.code is Code.CANCELLED
-    assert (empty.training.folder / "gates" / CHECKPOINT).exists()
+    assert (empty.training._folder_of("Gates") / CHECKPOINT).exists()
     (left,) = empty.training.trainings()
     steps: list[Training] = []
     path, card = train(empty, base, report=hears(steps.append), data=Data(about="gates"))
@@ -257,7 +258,7 @@ def test_paused_it_waits_and_can_be_stopped(empty: Service, base: Path) -> None:
     error = refused(lambda: train(empty, base, report=hears(hearing), cancelled=lambda: bool(stop)))
     assert error.code is Code.CANCELLED
     assert states.count("paused") == 2
-    assert (empty.training.folder / "gates" / CHECKPOINT).exists()
+    assert (empty.training._folder_of("Gates") / CHECKPOINT).exists()
 
 
 @pytest.mark.slow
