@@ -81,6 +81,7 @@ class AssistantEditor(QWidget):
         self.model = QComboBox(self)
         self.adapter = QComboBox(self)
         self.exact = QComboBox(self)
+        self.scale = QDoubleSpinBox(self)
         self.temperature = QDoubleSpinBox(self)
         self.max_tokens = QSpinBox(self)
         self.passages = QSpinBox(self)
@@ -127,10 +128,13 @@ class AssistantEditor(QWidget):
             number.setRange(least - 1, most)
         self.max_tokens.setSingleStep(16)
         self.max_tokens.setSuffix(self.tr(" tokens"))
+        self.scale.setDecimals(2)
+        self.scale.setSingleStep(0.05)
+        self.scale.setRange(-0.05, 4.0)
         self.temperature.setDecimals(2)
         self.temperature.setSingleStep(0.05)
         self.temperature.setRange(-0.05, 2.0)
-        for each in (self.temperature, self.max_tokens, self.passages):
+        for each in (self.scale, self.temperature, self.max_tokens, self.passages):
             each.setFixedWidth(_NUMBER_WIDTH)
             each.setMinimumHeight(4 * style.SPACE)
             each.setSpecialValueText(self.tr("As in the settings"))  # shown at the least value, which is none
@@ -147,6 +151,15 @@ class AssistantEditor(QWidget):
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.addRow(self.shipped)
+        laid = QWidget(body)
+        beside = QHBoxLayout(laid)
+        beside.setContentsMargins(0, 0, 0, 0)
+        beside.setSpacing(style.SPACE)
+        beside.addWidget(self.adapter)
+        beside.addWidget(self.scale)
+        beside.addStretch(1)
+        self.scale.setAccessibleName(self.tr("Scale of the adapter"))
+        self.scale.setToolTip(self.tr("How strongly the adapter acts: 0 is the base model, 1 is as trained."))
         rows: list[tuple[str, QWidget]] = [
             (self.tr("&Name"), self.name),
             (self.tr("Abou&t"), self.about),
@@ -155,7 +168,7 @@ class AssistantEditor(QWidget):
             (self.tr("&Format"), self.format),
             (self.tr("Co&llections"), self.collections),
             (self.tr("&Model"), self.model),
-            (self.tr("Ada&pter"), self.adapter),
+            (self.tr("Ada&pter"), laid),
             (self.tr("Ans&wers"), self.exact),
             (self.tr("Temperature"), self.temperature),
             (self.tr("Answer length"), self.max_tokens),
@@ -165,7 +178,7 @@ class AssistantEditor(QWidget):
             label = QLabel(words, body)
             label.setContentsMargins(0, 8, 0, 0)
             style.set_role(label, "muted")
-            focus = self.format.kind if field is self.format else field
+            focus = self.format.kind if field is self.format else self.adapter if field is laid else field
             label.setBuddy(focus)
             focus.setAccessibleName(words.replace("&", ""))
             form.addRow(label, field)
@@ -213,7 +226,7 @@ class AssistantEditor(QWidget):
             text.textChanged.connect(self._on_changed)
         for box in (self.model, self.adapter, self.exact):
             box.currentIndexChanged.connect(lambda _index: self._on_changed())
-        for number in (self.temperature, self.max_tokens, self.passages):
+        for number in (self.scale, self.temperature, self.max_tokens, self.passages):
             number.valueChanged.connect(lambda _value: self._on_changed())
         self.collections.itemChanged.connect(lambda _item: self._on_changed())
         for child in self.findChildren(QWidget):
@@ -257,6 +270,7 @@ class AssistantEditor(QWidget):
         _choose(self.model, shown.model, self.tr("{name} (not there)"))
         _choose(self.adapter, shown.adapter, self.tr("{name} (not there)"))
         self.exact.setCurrentIndex({None: 0, False: 1, True: 2}[shown.exact])
+        self.scale.setValue(self.scale.minimum() if shown.scale is None else shown.scale)
         self.temperature.setValue(self.temperature.minimum() if shown.temperature is None else shown.temperature)
         self.max_tokens.setValue(shown.max_tokens or 0)
         self.passages.setValue(shown.passages or 0)
@@ -281,6 +295,7 @@ class AssistantEditor(QWidget):
             model=self.model.currentData() or "",
             adapter=self.adapter.currentData() or "",
             exact=self.exact.currentData(),
+            scale=_value(self.scale),
             temperature=_value(self.temperature),
             max_tokens=_value(self.max_tokens),
             passages=_value(self.passages),
@@ -327,7 +342,7 @@ class AssistantEditor(QWidget):
             field.setReadOnly(on)
         for box in (self.collections, self.model, self.adapter, self.exact):
             box.setEnabled(not on)
-        for number in (self.temperature, self.max_tokens, self.passages):
+        for number in (self.scale, self.temperature, self.max_tokens, self.passages):
             number.setEnabled(not on)
 
     def _ticked(self) -> list[str]:

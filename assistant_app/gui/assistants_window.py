@@ -160,7 +160,7 @@ class AssistantsWindow(QWidget):
         self.list.itemActivated.connect(lambda _item: editor.focus_name())
         self.notice.action_triggered.connect(self._act)
         close = QAction(self)
-        close.setShortcut(QKeySequence("Escape"))
+        close.setShortcuts([QKeySequence("Escape"), QKeySequence(QKeySequence.StandardKey.Close)])
         close.triggered.connect(lambda _checked: self.close())
         self.addAction(close)
 

@@ -155,6 +155,7 @@ def test_one_is_made_with_all_that_it_can_say(qtbot: QtBot, opened: Open, paths:
     editor.adapter.setCurrentIndex(editor.adapter.findData("none"))
     editor.exact.setCurrentIndex(1)
     editor.temperature.setValue(0.2)
+    editor.scale.setValue(0.5)
     editor.passages.setValue(9)
     save(qtbot, window, "Leases")
     assert kept(paths)["Leases"] == {
@@ -167,6 +168,7 @@ def test_one_is_made_with_all_that_it_can_say(qtbot: QtBot, opened: Open, paths:
         "adapter": "none",
         "exact": False,
         "temperature": 0.2,
+        "scale": 0.5,
         "passages": 9,
         "format": {"kind": "text"},
     }, "what is as in the settings is not written"
