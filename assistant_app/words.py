@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 
 from assistant_app.errors import Code, Detail
-from assistant_app.protocol.report import Advice, FormatReport, WayName
+from assistant_app.protocol.report import FEWEST, Advice, FormatReport, WayName
 
 SENTENCES: dict[Code, str] = {
     Code.FILE_MISSING: "“{name}” is not there any more. Put it back, or remove it from the library.",
@@ -212,9 +212,8 @@ def sentence(code: str, details: Mapping[str, Detail] | None = None, template: s
     return template.format_map(facts) + (_OLDER if facts.get("older") else "")
 
 
-FEWEST_ASKED = 10
 ADVICE: dict[Advice, str] = {
-    "too_few": f"These are too few questions to advise anything: ask at least {FEWEST_ASKED}.",
+    "too_few": f"These are too few questions to advise anything: ask at least {FEWEST}.",
     "instructions": "Instructions alone give {valid} valid answers: you need neither a grammar nor an adapter.",
     "grammar": "Instructions with a grammar give {valid} valid answers: you do not need an adapter.",
     "adapter": "The adapter earns its place: {valid} valid answers, better than the best way without it.",

@@ -14,10 +14,8 @@ from typing import NamedTuple
 from assistant_app.answering.format_check import f1, is_valid, normal
 from assistant_app.answering.shapes import read
 from assistant_app.protocol.records import OutputFormat
-from assistant_app.protocol.report import Advice, Way, WayName
+from assistant_app.protocol.report import FEWEST, Advice, Way, WayName
 
-FEWEST = 10
-"""With fewer questions nothing is advised."""
 ENOUGH = 0.95
 """Share of valid answers with which instructions alone will do."""
 _Z = 1.96

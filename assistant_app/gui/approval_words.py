@@ -7,6 +7,7 @@ from typing import get_args
 
 from PySide6.QtCore import QCoreApplication
 
+from assistant_app.gui.format_words import kind_words
 from assistant_app.gui.settings_page import number_text
 from assistant_app.protocol.training import Approval, Problem, SourceText
 
@@ -28,7 +29,7 @@ def origin_words(origin: str) -> str:
 
 def format_words(name: str) -> str:
     """The shape of an answer."""
-    return {"text": _tr("Text"), "record": _tr("Record (JSON)")}.get(name, name)
+    return {"text": _tr("Text"), "record": _tr("Record (JSON)")}.get(name) or kind_words(name)
 
 
 def problem_words(problem: str) -> str:

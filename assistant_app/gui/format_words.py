@@ -26,7 +26,7 @@ def _tr(words: str) -> str:
     return QCoreApplication.translate("formats", words)
 
 
-def kind_words(kind: Format) -> str:
+def kind_words(kind: str) -> str:
     """What a format is called."""
     known = {
         "text": _tr("Free text"),

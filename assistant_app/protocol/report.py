@@ -12,6 +12,10 @@ Advice = Literal["too_few", "instructions", "grammar", "adapter", "adapter_gramm
 """``too_few``: so few questions prove nothing; else the way to take."""
 
 
+FEWEST = 10
+"""With fewer questions nothing is advised."""
+
+
 class Way(Record):
     """What one way of getting a format was worth on the same questions and passages as the others.
 
