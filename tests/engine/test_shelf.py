@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from assistant_app.engine.offline import ENVIRONMENT
 from assistant_app.engine.service import Service
 from assistant_app.errors import Code, DocentError
 from assistant_app.models import downloads, model_files
@@ -243,11 +247,32 @@ def test_thrown_away(service: Service, hub: Hub) -> None:
     assert code_of(service, "../good.gguf") is Code.DOWNLOAD_NAME_INVALID
 
 
-def test_the_engine_itself_stays_offline(service: Service, hub: Hub) -> None:
-    """Only the download's own process may reach the hub: the engine's libraries refuse to, before and afterwards."""
+STAYS_OFFLINE = """
+import sys
+from pathlib import Path
+from assistant_app.engine.service import Service
+from assistant_app.paths import Paths
+
+home, address, repo = sys.argv[1:]
+with Service(Paths.resolve(Path(home))) as service:
+    service.settings.update({"model.hub": address})
+    assert "huggingface_hub" not in sys.modules
+    service.shelf.download(repo, "good.gguf")
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import OfflineModeIsEnabled
+    try:
+        get_hf_file_metadata(hf_hub_url(repo, "good.gguf", endpoint=address))
+    except OfflineModeIsEnabled:
+        print("offline")
+"""
 
-    service.shelf.download(REPO, "good.gguf")
-    with pytest.raises(OfflineModeIsEnabled):
-        get_hf_file_metadata(hf_hub_url(REPO, "good.gguf", endpoint=hub.address))
+
+def test_the_engine_itself_stays_offline(home: Path, hub: Hub) -> None:
+    """Only the download's own process may reach the hub: the engine's libraries refuse to, before and afterwards.
+
+    In a process of its own, as an engine is: the library reads its switch once, when it is imported.
+    """
+    environment = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
+    command = [sys.executable, "-c", STAYS_OFFLINE, str(home), f"{hub.address}/", REPO]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert (ran.stdout, ran.returncode) == ("offline\n", 0), ran.stderr

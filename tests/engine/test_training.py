@@ -157,7 +157,7 @@ def test_killed_it_goes_on_from_its_checkpoint_and_nothing_else_is_harmed(empty:
 
     def hearing(said: Training) -> None:
         if said.state == "preparing":
-            busy.append(refused(lambda: empty.training.discard(" gates")))
+            busy.append(refused(lambda: empty.training.discard(" Gates ")))
         if said.step == 10 and not killed_at:
             busy.append(refused(lambda: train(empty, base, "Others")))
             (now,) = empty.training.trainings()
