@@ -12,6 +12,7 @@ import psutil
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QApplication
 
+from assistant_app.errors import Code
 from assistant_app.gui.engine_link import EngineLink, Failure, Job
 from assistant_app.gui.main_window import MainWindow
 from assistant_app.protocol import messages
@@ -105,6 +106,25 @@ class Driver(QObject):
 
         QTimer.singleShot(1000, next_page)
 
+    def do_stop(self, question: str, seconds: float) -> None:
+        """Ask, and stop so many seconds later. Answers with the milliseconds from there until the window is free."""
+        conversation = self._window.conversation
+        conversation.ask(question)
+
+        def press() -> None:
+            was_answering, began = conversation.is_answering, time.perf_counter()
+            conversation.stop()
+
+            def look() -> None:
+                if conversation.is_answering:
+                    QTimer.singleShot(1, look)
+                else:
+                    self._say({"ms": (time.perf_counter() - began) * 1000 if was_answering else None})
+
+            look()
+
+        QTimer.singleShot(round(1000 * seconds), press)
+
     # ------------------------------------------------------------ what is watched
 
     def _watch_requests(self) -> None:
@@ -164,6 +184,8 @@ class Driver(QObject):
 
     def _on_end(self, outcome: messages.Event | Failure) -> None:
         self._open_jobs -= 1
+        if isinstance(outcome, Failure) and outcome.code == Code.CANCELLED:
+            return  # as `do_stop` wanted it
         if isinstance(outcome, Failure):
             self._busy = False
             self._ticks.stop()

@@ -337,6 +337,7 @@ class AnswerView(QWidget):
             self._text.setPlainText(answer.answer)  # brackets in JSON are no citations
         says_no_more = not answer.found and answer.answer.strip(" .\n").casefold() == _NOT_FOUND
         self._text.setVisible(bool(answer.answer) and not says_no_more)
+        self._failure.hide()  # it may have been given up already
         if event.stopped:
             self._say(self._failure, self.tr("Stopped here."), "muted")
         elif not answer.found and not answer.general:

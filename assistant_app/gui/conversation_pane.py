@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QHBoxLayout,
@@ -32,6 +32,9 @@ from assistant_app.protocol.records import Answer, Conversation, Turn
 
 COLUMN = 800
 """Pixels: the widest that lines of an answer get, because longer ones are hard to read."""
+
+STOPPED_WITHIN_MS = 80
+"""So long the engine has to end what is stopped; with what it takes to draw that, a person sees it within 100 ms."""
 
 TURNS_SHOWN = 30
 """So many of the last turns are laid out, and so many more at a time when asked for: laying out hundreds takes long."""
@@ -71,6 +74,7 @@ class ConversationPane(QWidget):
         self._link = link
         self._shelf = shelf
         self._job: Job | None = None
+        self._answered: TurnView | None = None
         self._turns: list[TurnView] = []
         self._unmade: list[Turn] = []
         """The oldest turns of a conversation that was opened; they get a widget when they are asked for."""
@@ -268,9 +272,15 @@ class ConversationPane(QWidget):
         proposal.start_button.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def stop(self) -> None:
-        """Stop the answer that is being written; what stands is kept."""
-        if self._job is not None:
-            self._job.cancel()
+        """Stop the answer that is being written; what stands is kept.
+
+        The engine nearly always ends it within the time that it is given. It cannot while it imports a library that
+        holds the interpreter: then the question ends here, and what the engine makes of it is shown when it comes.
+        """
+        job = self._job
+        if job is not None:
+            job.cancel()
+            QTimer.singleShot(STOPPED_WITHIN_MS, self, lambda: self._leave(job))
 
     def clear(self) -> None:
         """Begin a new conversation; the one before is kept."""
@@ -390,13 +400,22 @@ class ConversationPane(QWidget):
             return
         turn.begin(question, searched, waiting_for_engine=not self._link.is_ready)
         job = self._link.request(request)
-        self._job = job
+        self._job, self._answered = job, turn
         self._set_busy(True)
         job.progressed.connect(turn.show_progress)
-        job.finished.connect(lambda event: self._on_end(turn, event))
-        job.failed.connect(lambda failure: self._on_end(turn, failure))
+        job.finished.connect(lambda event: self._on_end(job, turn, event))
+        job.failed.connect(lambda failure: self._on_end(job, turn, failure))
 
-    def _on_end(self, turn: TurnView, outcome: messages.Answered | Failure) -> None:
+    def _leave(self, job: Job) -> None:
+        """Wait no longer for the end of what was stopped."""
+        turn = self._answered
+        if job is not self._job or turn is None:
+            return
+        job.progressed.disconnect()
+        self._forget_job()
+        turn.answer.fail(Failure(Code.CANCELLED))
+
+    def _on_end(self, job: Job, turn: TurnView, outcome: messages.Answered | Failure) -> None:
         conversation = outcome.conversation if isinstance(outcome, messages.Answered) else None
         if conversation is not None:
             self.conversation_changed.emit(conversation)
@@ -404,7 +423,10 @@ class ConversationPane(QWidget):
             if conversation is not None and conversation.id == self.number:
                 self.open_conversation(conversation.id)  # and opened again before this was kept in it
             return
-        self._forget_job()
+        if job is self._job:
+            self._forget_job()
+        elif turn is self._answered:
+            return  # it was left, and is asked again already
         if isinstance(outcome, Failure):
             turn.answer.fail(outcome)
             if outcome.code == Code.ASSISTANT_UNKNOWN:
@@ -489,7 +511,7 @@ class ConversationPane(QWidget):
         self.composer.field.setFocus()
 
     def _forget_job(self) -> None:
-        self._job = None
+        self._job = self._answered = None
         self._set_busy(False)
 
     def _set_busy(self, on: bool) -> None:

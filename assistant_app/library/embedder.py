@@ -15,7 +15,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -189,18 +189,40 @@ class Embedder:
 
     def embed_question(self, question: str) -> NDArray[np.float32]:
         """The vector of a question, shape ``(dimensions,)``; some models embed it in another way than passages."""
-        vector: NDArray[np.float32] = self._with_model(lambda model: _vectors(model, [question], model.encode_query)[0])
+        vector: NDArray[np.float32] = self._with_model(
+            lambda model: _vectors(model, [question], model.encode_query)[0], threads=1
+        )
         return vector
 
-    def _with_model(self, action: Callable[[Any], Any]) -> Any:
-        """Do ``action`` with the model, in a thread that ends.
+    def _with_model(self, action: Callable[[Any], Any], threads: int | None = None) -> Any:
+        """Do ``action`` with the model, in a thread that ends; torch computes with ``threads``, null for all.
+
+        A question is so short that a second thread costs more than it gains: 15 ms with one, 21 with two, and 147 where
+        the other processor is busy (two cores with AVX2).
 
         The OpenMP threads which torch starts belong to the thread that calls it and stay as long as it does. While they
         are there, libgomp counts more threads than processors and puts llama.cpp's to sleep between any two steps:
         answers came at 32 tokens a second instead of 80 (two cores, tried).
         """
+
+        def run() -> Any:
+            import torch
+
+            model = self._model
+            most = _all_threads()
+            torch.set_num_threads(threads or most)  # each time: torch gives a new thread the number that was set last
+            return action(model)
+
         with self._lock, ThreadPoolExecutor(1, "embed") as own:
-            return own.submit(lambda: action(self._model)).result()
+            return own.submit(run).result()
+
+
+@cache
+def _all_threads() -> int:
+    """How many threads torch takes if nobody tells it."""
+    import torch
+
+    return torch.get_num_threads()
 
 
 _MODEL_FILES = {".json", ".safetensors", ".txt", ".model"}

@@ -475,6 +475,40 @@ def test_stop_keeps_what_was_written(qtbot: QtBot, window: Maker) -> None:
     assert answer.failure == "Stopped here."
 
 
+DEAF = [{"sleep": 1.0}, {"default": True}]
+"""An engine that imports a library hears nothing, and answers what was stopped meanwhile."""
+
+
+def test_an_engine_that_does_not_hear_a_stop_is_not_waited_for(qtbot: QtBot, window: Maker) -> None:
+    whole = {"type": "answered", "answer": {"question": "Is it?", "answer": "It is so.", "found": True}}
+    made = window({"generate": 1, "on": {"ask": [[{"sleep": 1.0}, {"event": whole}]]}})
+    wait_for_documents(qtbot, made)
+    ask(qtbot, made, "Is it?")
+    answer = made.conversation.turns[-1].answer
+    qtbot.keyClick(made, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: not made.conversation.is_answering)
+    assert (answer.answer, answer.failure) == (None, "Stopped.")
+    qtbot.waitUntil(lambda: answer.answer is not None)
+    assert (answer.text, answer.failure) == ("It is so.", "")
+
+
+def test_what_was_stopped_and_asked_again_is_answered_once(qtbot: QtBot, window: Maker) -> None:
+    again = [{"sleep": 1.5}, {"event": {"type": "failed", "code": "model_missing"}}]
+    made = window({"generate": 1, "answer": "It is so.", "on": {"ask": [DEAF, again]}})
+    wait_for_documents(qtbot, made)
+    ask(qtbot, made, "Is it?")
+    turn = made.conversation.turns[-1]
+    qtbot.keyClick(made, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: not made.conversation.is_answering)
+    with qtbot.waitSignal(made.conversation.conversation_changed):
+        qtbot.mouseClick(turn.answer.ask_again_button, Qt.MouseButton.LeftButton)
+        assert made.conversation.is_answering
+    assert made.conversation.is_answering, "the first answer came, and this one is still waited for"
+    assert turn.answer.answer is None
+    qtbot.waitUntil(lambda: not made.conversation.is_answering)
+    assert "model" in turn.answer.failure
+
+
 def test_the_answer_is_copied_with_its_sources(qtbot: QtBot, window: Maker) -> None:
     made = window("three")
     wait_for_documents(qtbot, made)

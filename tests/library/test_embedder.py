@@ -89,3 +89,17 @@ def test_code_in_the_folder_is_not_run(tmp_path: Path) -> None:
         Embedder(str(folder)).load()
     assert caught.value.code is Code.EMBEDDER_UNUSABLE
     assert not ran.exists()
+
+
+@pytest.mark.models
+def test_a_question_takes_one_thread_and_passages_all_of_them(embedder: Embedder) -> None:
+    import torch
+
+    def threads(_: object) -> int:
+        return torch.get_num_threads()
+
+    every = embedder._with_model(threads)
+    embedder.embed_question("Who pays?")
+    assert embedder._with_model(threads) == every
+    assert embedder._with_model(threads, threads=1) == 1
+    assert embedder._with_model(threads) == every
