@@ -357,7 +357,7 @@ class InspectorWindow(QWidget):
 
     def _stage_name(self, stage: str) -> str:
         known = {
-            "embed": self.tr("Turning the question into a vector"),
+            "embed": self.tr("Waiting for the question's vector"),
             "vectors": self.tr("Searching by meaning"),
             "keywords": self.tr("Searching by words"),
             "fuse": self.tr("Fusing both lists"),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import time
 import unicodedata
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -66,7 +67,8 @@ class Found(NamedTuple):
 
     Attributes:
         hits: best first, one for each page (of files without pages: for each :data:`gathering.STRETCH`).
-        milliseconds: by stage, in the order in which they ran, and ``total``.
+        milliseconds: by stage, in the order in which they ran, and ``total``. ``embed`` is what was still to be waited
+            for after ``keywords``, because both run at once.
         candidates: every passage that was looked at, by fused rank.
         words: what the keyword index was asked for.
         named: the paths of the documents that the question names.
@@ -111,21 +113,23 @@ class Retriever:
         clock = _Clock()
         reranker = self._reranker
         question = question.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair is no text
-        vector = self._embedder.embed_question(question)
-        clock.lap("embed")
         content_ids = None if scope is None else scope.content_ids
-        named = self._named(question, content_ids)
-        contents = [each.content_id for each in named]
+        with ThreadPoolExecutor(1, "question") as beside:  # each half of a search on a processor of its own
+            embedding = beside.submit(self._embedder.embed_question, question)
+            named = self._named(question, content_ids)
+            contents = [each.content_id for each in named]
+            asked = self._telling(question)
+            matching = self._catalog.matching(asked, CANDIDATES, content_ids) if asked else []
+            if named and asked:
+                also = self._catalog.matching(asked, NAMED_CANDIDATES, contents)
+                matching = [(number, -score) for number, score in _merged(_negated(matching), _negated(also))]
+            clock.lap("keywords")
+            vector = embedding.result()
+            clock.lap("embed")
         near = self._vectors.nearest(vector, CANDIDATES, content_ids)
         if named:
             near = _merged(near, self._vectors.nearest(vector, NAMED_CANDIDATES, contents))
         clock.lap("vectors")
-        asked = self._telling(question)
-        matching = self._catalog.matching(asked, CANDIDATES, content_ids) if asked else []
-        if named and asked:
-            also = self._catalog.matching(asked, NAMED_CANDIDATES, contents)
-            matching = [(number, -score) for number, score in _merged(_negated(matching), _negated(also))]
-        clock.lap("keywords")
         cosines, keywords = dict(near), {number: -score for number, score in matching}
         ranked = _Ranked(ranks(cosines), ranks(keywords), cosines)
         # A passage that no document has (removed, or half indexed) drops out here, and a vector without a passage.

@@ -138,7 +138,7 @@ def test_only_the_rarest_words_of_a_long_question_are_searched_for(
 def test_a_library_without_documents_finds_nothing(library: Library) -> None:
     found = library.retriever.search("anything", 5)
     assert found.hits == []
-    assert list(found.milliseconds) == ["embed", "vectors", "keywords", "fuse", "join", "total"]
+    assert list(found.milliseconds) == ["keywords", "embed", "vectors", "fuse", "join", "total"]
     assert not found.candidates
 
 
