@@ -7,8 +7,8 @@ the page itself, and whether it supports the sentence is decided here, not by th
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from itertools import pairwise
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -26,6 +26,10 @@ _LATE_MARK = re.compile(r"([.!?…。！？؟۔।][\"'”’」』)]*)((?:[^\S\
 _CUT_MARK = re.compile(r"(?<!\s)\s*\[[\d\s,;–-]*\Z")
 _ITEM = re.compile(r"\W*(\d{1,2})[.)](?=\s|\Z)")
 """The "2." of a list, which is no claim."""
+_ITEM_MARK = re.compile(r"\s*(?:[•▪●◦‣∙·*-]|\(?\d{1,2}[.)])\s")
+"""What an item of a document's list begins with."""
+_ITEM_END = re.compile(r"\n(?=[^\W\d_a-z])")
+"""Where the text below a list begins, which has nothing but a new line between."""
 STOPS = ".!?…。！？؟۔।"
 _OWN_MARK = re.compile("\x00(\\d+)\x01")
 """A mark of ours while the answer is put together: what the model wrote in brackets can never pass for one."""
@@ -269,5 +273,25 @@ class _Quotes:
                 span, text = self._pages.quote(source, one, other)
                 if span.length <= LONGEST_QUOTE and bool(claimed.denied) == bool(also_claimed.denied):
                     both.append((span, text, claim(text)))
-            self._known[key] = alone + both
+            self._known[key] = alone + both + [*self._lists(source, alone)]
         return self._known[key]
+
+    def _lists(self, source: Hit, alone: Sequence[tuple[Span, str, Claim]]) -> Iterator[tuple[Span, str, Claim]]:
+        """Each list with what leads up to it ("It covers:"), for a sentence that says several of its items at once.
+
+        Only plain ones: where items name, count or deny something, one's name would support another's number.
+        """
+        for is_list, group in groupby(pairwise(alone), lambda pair: bool(_ITEM_MARK.match(pair[1][1]))):
+            if not is_list:
+                continue
+            pairs = list(group)
+            first, lead, led = pairs[0][0]
+            texts = [text for _, (_, text, _) in pairs]
+            last = _ITEM_END.split(texts[-1], maxsplit=1)[0]
+            items = [claim(_ITEM_MARK.sub("", text, count=1)) for text in (*texts[:-1], last)]
+            is_plain = not any(item.numbers or item.names or item.denied for item in items) and not led.denied
+            if len(items) < 2 or not is_plain or not lead.rstrip().endswith(":"):
+                continue
+            span, text = self._pages.quote(source, first, Span(pairs[-1][1][0].start, len(last)))
+            if span.length <= LONGEST_QUOTE:
+                yield span, text, claim(text)

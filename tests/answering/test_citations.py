@@ -279,6 +279,39 @@ def test_a_table_is_quoted_by_its_lines() -> None:
     assert len(found.citations[0].quote) < 150
 
 
+LIST = "The rules are new. The plan pays for:\n• dental cleaning\n• eye tests\n• travel vaccines\nIt ends in May."
+
+
+def of_page(text: str, answer: str) -> Cited:
+    source = Hit(rank=1, path="/a.pdf", page=1, page_label="1", score=1, text=text, start=0, length=len(text))
+    pages = at_start(lambda path, page: text)
+    found = cite(answer, [source], pages)
+    assert_sound(found, lambda path, page: text)
+    return found
+
+
+def test_a_sentence_that_says_what_a_list_says_is_supported_by_all_of_it() -> None:
+    found = of_page(LIST, "The plan pays for dental cleaning, eye tests and travel vaccines [1].")
+    (citation,) = found.citations
+    assert citation.verified
+    assert citation.quote == LIST[LIST.index("The plan") : LIST.index("\nIt ends")]
+    assert found.unsupported == []
+    assert of_page(LIST, "The plan pays for dental cleaning, funerals, removals and floods [1].").unsupported
+
+
+@pytest.mark.parametrize(
+    ("items", "answer"),
+    [
+        (("Standard: 2000 euros", "Other: 1500 euros"), "The plans pay for standard 1500 euros and other 2000 euros."),
+        (("dental cleaning in Bonn", "eye tests in Rome"), "The plan pays for eye tests in Bonn and dental cleaning."),
+        (("dental cleaning", "not for eye tests"), "The plan does not pay for dental cleaning and eye tests."),
+    ],
+)
+def test_a_list_of_names_numbers_or_denials_supports_no_mixture_of_them(items: tuple[str, ...], answer: str) -> None:
+    text = "The plan pays for:\n" + "\n".join(f"• {item}" for item in ("gym courses", *items, "meals at work"))
+    assert of_page(text, answer).unsupported == [answer]
+
+
 @pytest.mark.timeout(60)
 def test_a_page_of_any_size_takes_linear_time() -> None:
     """Quadratic time would be hours here; the limit only keeps such a fault from hanging the run."""
