@@ -79,6 +79,8 @@ class Code(StrEnum):
     MODEL_CANNOT_CHAT = "model_cannot_chat"
     MODEL_TOO_LARGE = "model_too_large"
     MODEL_PART_MISSING = "model_part_missing"
+    MODEL_SHIPPED = "model_shipped"
+    MODEL_NOT_ADDED = "model_not_added"
     MODEL_LOAD_FAILED = "model_load_failed"
     GPU_FULL = "gpu_full"
     CONTEXT_TOO_SMALL = "context_too_small"

@@ -71,6 +71,8 @@ SENTENCES: dict[Code, str] = {
     Code.MODEL_CANNOT_CHAT: "“{name}” cannot answer questions: it is not a chat model. Choose an “instruct” or “chat” model.",
     Code.MODEL_TOO_LARGE: "“{name}” needs about {needed_gib} GiB of memory and this computer has {available_gib} GiB. Choose a smaller model, a stronger quantisation, or a shorter context.",
     Code.MODEL_PART_MISSING: "“{name}” is one part of a split model, and the part “{part}” is missing beside it. Put all {parts} parts into one folder.",
+    Code.MODEL_SHIPPED: "The starter model comes with Docent and cannot be removed.",
+    Code.MODEL_NOT_ADDED: "“{name}” cannot be removed: it was never added or downloaded, and its file belongs to another program or lies elsewhere. If it is in use, choose another model.",
     Code.MODEL_LOAD_FAILED: "“{name}” could not be loaded: llama.cpp said “{said}”.",
     Code.GPU_FULL: "“{name}” does not fit the graphics processor ({said}) and runs on the processor, which is slower. A smaller model or a shorter context may fit.",
     Code.CONTEXT_TOO_SMALL: "The question does not fit: it needs {needed} tokens and the context length is {context}. Raise the context length in the settings, or ask a shorter question.",

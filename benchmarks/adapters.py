@@ -2,8 +2,9 @@
 
 Each question is asked with three sources: its own paragraph and two others of its article, in any order; and again, as
 one that cannot be answered, with three others of its article. Decoding is greedy, without a grammar, and nothing stands
-between model and figures: no search, no refusal by evidence. ``python -m benchmarks.adapters [QUESTIONS]`` (default 150
-of the 197).
+between model and figures: no search, no refusal by evidence. An adapter that learnt extracts is measured as it is used,
+held to the words of the sources, and once more by itself. ``python -m benchmarks.adapters [QUESTIONS]`` (default 150 of
+the 197).
 """
 
 from __future__ import annotations
@@ -85,11 +86,13 @@ def main(arguments: Sequence[str]) -> int:
         card = read_card(path.with_suffix(".json"))
         form: Format = card.format if card else TEXT
         examples, accepted = questions(count, form)
-        for name, laid in (("base", None), (path.stem, str(path))):
+        by_itself = [(f"{path.stem} by itself", str(path), False)] if card and card.extracts else []
+        as_used = (path.stem, str(path), bool(by_itself))
+        for name, laid, extracts in (("base", None, False), *by_itself, as_used):
             if laid is None and form in known:
                 continue
             model.set_adapter(laid)
-            figures = measure(examples, ask(model, examples, lambda: False), accepted)
+            figures = measure(examples, ask(model, examples, lambda: False, extracts=extracts), accepted)
             if laid is None:
                 known[form] = figures
             _say(name, form, figures)

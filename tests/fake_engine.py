@@ -24,7 +24,8 @@ a JSON object, all of it optional::
 
 A step is one of ``{"event": {...}}`` (its job is filled in unless it names one), ``{"raw": "text"}`` (written as it
 is), ``{"sleep": seconds}``, ``{"die": "SIGKILL"}``, ``{"exit": status}``, ``{"hang": true}``,
-``{"until_cancelled": true}``, and ``{"default": true}`` (what a request of that type does without a script).
+``{"until_cancelled": true}``, ``{"until": "use_adapter"}`` (a request of that type came meanwhile), and
+``{"default": true}`` (what a request of that type does without a script).
 
 ``--replay`` takes a recording of the pipe, one JSON object a line: ``{"request": {...}}`` or ``{"event": {...}}``.
 A request of the window is answered by the events that followed the next recorded request of its type.
@@ -179,6 +180,10 @@ class Engine:
         self._documents: dict[str, Message] = {}
         self._models = [dict(STARTER), dict(BIGGER)]
         self._adapters = [dict(ADAPTER)]
+        self._laid: list[Message] = []
+        """The adapters that the next question is answered with; those of the one under way are ``_acting``."""
+        self._acting: list[Message] = []
+        self._heard: set[str] = set()
         self._cancelled: set[int] = set()
         self._removed: dict[str, Message] = {}
         self._collections: dict[str, set[str]] = {}
@@ -223,8 +228,9 @@ class Engine:
                     stream.write(json.dumps(request) + "\n")
             if request["type"] == "cancel":
                 self._cancelled.add(request["target"])
-            elif request["type"] in ("pause_indexing", "stop_indexing"):
+            elif request["type"] in ("pause_indexing", "stop_indexing", "use_adapter"):
                 self._answer(request)
+                self._heard.add(request["type"])
             else:
                 self._inbox.put(request)
         os._exit(0)
@@ -232,6 +238,8 @@ class Engine:
     def _answer(self, request: Message) -> None:
         scripted = self._script.get("on", {}).get(request["type"], [])
         steps = scripted.pop(0) if scripted else [{"default": True}]
+        if request["type"] == "ask":
+            self._acting = list(self._laid)
         for step in steps:
             if self._step(step, request):
                 return
@@ -262,6 +270,9 @@ class Engine:
             else:
                 self._send(job, type="failed", code="cancelled")
             return True
+        elif "until" in step:
+            while step["until"] not in self._heard:
+                time.sleep(0.005)
         elif "default" in step:
             getattr(self, f"_{request['type']}")(job, request)
         return False
@@ -458,6 +469,8 @@ class Engine:
         answer = _answer(request["question"], text, found=not self._script.get("not_found"), paths=paths)
         exact = request.get("exact")
         answer.update({"searched": searched or "", "exact": bool(exact), "assistant": request.get("assistant", "")})
+        if self._acting:
+            answer.update({"adapter": " + ".join(each["file"] for each in self._acting), "adapters": self._acting})
         answer.update(self._script.get("answer_fields", {}))
         thinking, stopped = self._script.get("thinking", ""), job in self._cancelled
         kept = self._keep(request, answer, thinking=thinking, stopped=stopped, searched=searched or "")
@@ -683,6 +696,9 @@ class Engine:
     def _list_assistants(self, job: int, request: Message) -> None:
         self._send(job, type="assistants", assistants=list(self._assistants.values()))
 
+    def _read_table(self, job: int, request: Message) -> None:
+        self._send(job, type="table", assistant=request["assistant"], question="", columns=[], rows=[])
+
     def _save_assistant(self, job: int, request: Message) -> None:
         self._assistants.pop(request.get("instead", ""), None)
         saved = request["assistant"]
@@ -842,6 +858,9 @@ class Engine:
     def _use_adapter(self, job: int, request: Message) -> None:
         for adapter in self._adapters:
             adapter["in_use"] = adapter["path"] == request["path"] and request.get("enabled", True)
+        in_use = (adapter for adapter in self._adapters if adapter["in_use"])
+        scale = 1.0 if request.get("scale") is None else request["scale"]
+        self._laid = [{"file": Path(each["path"]).stem, "name": each["name"], "scale": scale} for each in in_use]
         self._list_adapters(job, request)
 
     def _inspect_adapter(self, job: int, request: Message) -> None:

@@ -1,12 +1,13 @@
 """Makes the examples that the adapters in ``models/adapters`` are trained with.
 
-    .venv/bin/python tools/adapter_examples.py grounded.jsonl [--record] [--rounds N]
+    .venv/bin/python tools/adapter_examples.py grounded.jsonl [--record] [--rounds N] [--without-written]
 
-From the articles of XQuAD (English, CC BY-SA 4.0, in DOCENT_TEST_DATA) that are not held out, and from questions on the
-project's own documents (``models/adapters/own_documents.jsonl``). Each round asks every question once, on sources that
-are mixed anew: one to six, whole paragraphs or passages, in any order; most of them wrong ones, mostly of the same
-article, because that is what search gives. About a fifth of the questions cannot be answered from their sources.
-Questions that share their sources stand together: training computes the sources once for all of them.
+From the articles of XQuAD (English, CC BY-SA 4.0, in DOCENT_TEST_DATA) that are not held out, from questions on the
+project's own documents (``models/adapters/own_documents.jsonl``), and from articles that were written for this purpose
+(``models/adapters/written``). Each round asks every question once, on sources that are mixed anew: one to six, whole
+paragraphs or passages, in any order; most of them wrong ones, mostly of the same article, because that is what search
+gives. About a fifth of the questions cannot be answered from their sources. Questions that share their sources stand
+together: training computes the sources once for all of them.
 """
 
 from __future__ import annotations
@@ -27,12 +28,14 @@ import msgspec
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from assistant_app.answering.formats import AnswerRecord, Format, write_record  # noqa: E402
+from assistant_app.answering.formats import AnswerRecord, write_record  # noqa: E402
 from assistant_app.answering.prompts import NOT_FOUND, harmless  # noqa: E402
 from assistant_app.documents.passages import sentences  # noqa: E402
+from assistant_app.protocol.records import Format  # noqa: E402
 from assistant_app.protocol.training import Example, SourceText  # noqa: E402
 
 OWN = ROOT / "models" / "adapters" / "own_documents.jsonl"
+WRITTEN = ROOT / "models" / "adapters" / "written"
 HELD_OUT_EVERY = 5
 """Of the articles by title, every fifth is measured with and never learnt."""
 
@@ -91,6 +94,51 @@ def own_documents() -> list[Paragraph]:
         else:
             print(f"No longer in {item['document']}, left out: {item['question']}", file=sys.stderr)
     return [Paragraph(name, text, tuple(asked)) for (name, text), asked in found.items()]
+
+
+def written() -> list[Paragraph]:
+    """The articles in :data:`WRITTEN`: a line ``# title``; each paragraph a line; then ``? question`` and ``= answer``.
+
+    Raises:
+        ValueError: a line is none of these, or an answer does not stand in its paragraph.
+    """
+    found: list[Paragraph] = []
+    for path in sorted(WRITTEN.glob("*.txt")):
+        title = question = ""
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            kind, _, rest = line.partition(" ")
+            try:
+                if kind == "#":
+                    title = rest
+                elif kind == "?":
+                    question = rest
+                elif kind == "=":
+                    asked = Asked(question, rest, _place(rest, question, found[-1].text))
+                    found[-1] = found[-1]._replace(asked=(*found[-1].asked, asked))
+                elif line:
+                    found.append(Paragraph(title, line, ()))
+            except ValueError as error:
+                raise ValueError(f"{path.name}, line {number}: {error}") from error
+    return found
+
+
+def _place(answer: str, question: str, text: str) -> int:
+    """Where ``answer`` stands as whole words in ``text``: of several places, in the sentence most like the question."""
+    spans = list(sentences(text))
+    of_question = set(_words(question))
+
+    def likeness(start: int) -> int:
+        span = next(span for span in spans if span.start <= start < span.start + span.length)
+        return len(of_question.intersection(_words(text[span.start : span.start + span.length])))
+
+    places = [match.start() for match in re.finditer(rf"(?<!\w){re.escape(answer)}(?!\w)", text)]
+    if not places:
+        raise ValueError(f"{answer!r} does not stand in its paragraph")
+    return max(places, key=likeness)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text.casefold())
 
 
 class _Piece(NamedTuple):
@@ -205,12 +253,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("file", type=Path)
     parser.add_argument("--record", action="store_true", help="answers are JSON records")
     parser.add_argument("--most", type=int, default=1_000_000, metavar="N", help="so many examples at most")
+    parser.add_argument("--without-written", action="store_true", help="leave out what was written for this purpose")
     parser.add_argument("--rounds", type=int, default=1, help="how often each question is asked")
     wanted = parser.parse_args(arguments)
     if not (shared() / "xquad").is_dir():
         print(f"XQuAD is not at {shared()}: set DOCENT_TEST_DATA to the folder of the test data.", file=sys.stderr)
         return 1
-    paragraphs = [*xquad(held_out=False), *own_documents()]
+    paragraphs = [*xquad(held_out=False), *own_documents(), *([] if wanted.without_written else written())]
     chance = random.Random(7)
     form: Format = "record" if wanted.record else "text"
     rounds = (example for _ in range(wanted.rounds) for example in examples(paragraphs, form, chance))

@@ -13,6 +13,7 @@ from assistant_app.answering import prompts
 from assistant_app.answering.citations import Cited, cite, cite_record, cite_values, without_marks
 from assistant_app.answering.evidence import is_open, suffices, weigh
 from assistant_app.answering.exact import compose
+from assistant_app.answering.extracts import Extracts
 from assistant_app.answering.formats import RECORD, TEXT, read_record
 from assistant_app.answering.pages import Pages, PageText
 from assistant_app.answering.repetition import LoopGuard
@@ -20,9 +21,19 @@ from assistant_app.answering.shapes import STRUCTURED, Shape, read, says_nothing
 from assistant_app.answering.thinking import ThinkingFilter
 from assistant_app.library.retrieval import Found
 from assistant_app.models.chat_model import ChatMessage, Generated
+from assistant_app.models.restriction import Rule
 from assistant_app.models.server_model import AnsweringModel
 from assistant_app.protocol.assistants import OutputFormat
-from assistant_app.protocol.records import Answer, AnswerTimes, AnswerValue, Candidate, Hit, Inspection, TokenCounts
+from assistant_app.protocol.records import (
+    Answer,
+    AnswerAdapter,
+    AnswerTimes,
+    AnswerValue,
+    Candidate,
+    Hit,
+    Inspection,
+    TokenCounts,
+)
 
 if TYPE_CHECKING:
     from assistant_app.library.embedder import Embedder
@@ -83,6 +94,8 @@ class How(NamedTuple):
         on_text: gets each piece as it is written, and whether it is thinking.
         cancelled: true ends the answer; what stands is kept.
         shape: of the answer.
+        adapters: that are laid over the model; ``adapter`` names them all.
+        extracts: an adapter that learnt nothing else answers, see ``extracts.py``.
     """
 
     began: float
@@ -92,6 +105,8 @@ class How(NamedTuple):
     on_text: Callable[[str, bool], None]
     cancelled: Callable[[], bool]
     shape: Shape = TEXT_SHAPE
+    adapters: Sequence[AnswerAdapter] = ()
+    extracts: bool = False
 
 
 def holds_answer(question: str, found: Found, page_text: PageText, embedder: Embedder) -> bool:
@@ -151,7 +166,10 @@ def write(question: str, found: Found, model: AnsweringModel, page_text: PageTex
     told = how.shape.instructions
     sources, left_out = prompts.fitting(model, question, found.hits, how.max_tokens, told)
     prompt = prompts.messages(question, sources, told)
-    spoken = _speak(model, prompt, how)
+    # Whoever has instructions of their own wants more than an extract.
+    is_extract = how.extracts and how.shape.format.kind == TEXT and not how.shape.own
+    rule = Extracts([prompts.Source.of(source).text for source in sources]) if is_extract else None
+    spoken = _speak(model, prompt, how, rule)
     said = _taken_apart(spoken.text, how.shape, sources, page_text, question)
     cited = said.cited
     holds = cited.claims or (spoken.stopped and bool(cited.text))
@@ -170,6 +188,7 @@ def write(question: str, found: Found, model: AnsweringModel, page_text: PageTex
         left_out=left_out,
         model=model.name,
         adapter=how.adapter,
+        adapters=list(how.adapters),
         tokens=TokenCounts(prompt=spoken.generated.prompt_tokens, completion=spoken.generated.completion_tokens),
         milliseconds=spoken.times(found, how.began),
     )
@@ -205,6 +224,7 @@ def write_without_sources(question: str, found: Found, model: AnsweringModel, ho
         nearest=found.hits[:NEAREST],
         model=model.name,
         adapter=how.adapter,
+        adapters=list(how.adapters),
         tokens=TokenCounts(prompt=spoken.generated.prompt_tokens, completion=spoken.generated.completion_tokens),
         milliseconds=spoken.times(found, how.began),
     )
@@ -261,7 +281,7 @@ class _Spoken(NamedTuple):
         )
 
 
-def _speak(model: AnsweringModel, messages: list[ChatMessage], how: How) -> _Spoken:
+def _speak(model: AnsweringModel, messages: list[ChatMessage], how: How, rule: Rule | None = None) -> _Spoken:
     guard = LoopGuard()
 
     def said(piece: str, thinking: bool) -> None:
@@ -278,6 +298,7 @@ def _speak(model: AnsweringModel, messages: list[ChatMessage], how: How) -> _Spo
         on_text=split.feed,
         cancelled=lambda: bool(guard.looped) or how.cancelled(),
         grammar=how.shape.grammar,
+        rule=rule,
     )
     split.end()
     text = _TURNS_TEXT.sub("", guard.without_loop(split.answer)).strip()

@@ -33,6 +33,8 @@ _BAD_USAGE = {
     Code.WHOLE_NEEDS_DOCUMENTS,
     Code.DOWNLOAD_NAME_INVALID,
     Code.DOWNLOAD_UNKNOWN,
+    Code.MODEL_SHIPPED,
+    Code.MODEL_NOT_ADDED,
 }
 _NOT_DONE = ("failed", "skipped")
 
@@ -85,7 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
     made.add_argument("paths", nargs="+", metavar="PATH", help="one document to summarise, two to compare")
 
     for name, run, words in (
-        ("models", _models, "List models, also those of other programs; show, add, choose or download one."),
+        ("models", _models, "List models, also those of other programs; show, add, choose, download or remove one."),
         (
             "adapters",
             _adapters,
@@ -93,7 +95,7 @@ def build_parser() -> argparse.ArgumentParser:
         ),
     ):
         made = command(name, run, words)
-        more = ("also", "add", "remove", "check", "train") if name == "adapters" else ("add", "download")
+        more = ("also", "add", "remove", "check", "train") if name == "adapters" else ("add", "download", "remove")
         verbs = ("list", "info", "use", *more)
         made.add_argument("verb", choices=verbs)
         made.add_argument("name", nargs="?", metavar="NAME|FILE", help="starter: the model that comes with Docent")
@@ -103,6 +105,7 @@ def build_parser() -> argparse.ArgumentParser:
             _add_training(made)
         else:
             _add_download(made)
+            _add_removal(made)
 
     made = command("doctor", _doctor, "Versions, devices, offline state, integrity of the library.")
     made.add_argument("--repair", action="store_true", help="make the vectors agree with the catalogue")
@@ -126,6 +129,16 @@ def _add_download(made: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--from", dest="hub", metavar="ADDRESS", default="", help="a mirror of the hub, for this time")
     group.add_argument("--discard", action="store_true", help="throw away what was downloaded of it")
+
+
+def _add_removal(made: argparse.ArgumentParser) -> None:
+    group = made.add_argument_group(
+        "remove",
+        "remove NAME|FILE takes a model that was added off the list, and its file stays; one that was downloaded goes "
+        "with its file.",
+    )
+    group.add_argument("--undo", action="store_true", help="put back what was removed in the last day")
+    group.add_argument("--forever", action="store_true", help="so that it cannot be put back")
 
 
 def _add_shelf(made: argparse.ArgumentParser) -> None:
@@ -206,7 +219,7 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         parser.error("give a question, or --batch FILE")
     if options.command == "summarise" and len(options.paths) > 2:
         parser.error("give one document, or two to compare")
-    if options.command == "remove" and options.undo and options.forever:
+    if options.command in ("remove", "models") and options.undo and options.forever:
         parser.error("--undo and --forever contradict each other")
     if options.command in ("models", "adapters") and options.verb == "use" and options.name is None:
         parser.error(f"name the one to use: docent {options.command} use NAME|FILE")
@@ -214,6 +227,8 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         parser.error("name the download to throw away: docent models download NAME --discard")
     if options.command == "models" and options.verb == "add" and options.name is None:
         parser.error("name the file: docent models add FILE")
+    if options.command == "models" and options.verb == "remove" and options.name is None:
+        parser.error("name the model: docent models remove NAME|FILE")
     if options.command == "adapters" and options.verb in ("also", "add", "remove") and options.name is None:
         parser.error(f"name it: docent adapters {options.verb} NAME|FILE")
     if options.command == "adapters" and options.verb == "train" and options.data is None:
@@ -462,11 +477,18 @@ def _lines(file: str) -> Iterator[tuple[int, bytes]]:
 def _models(options: argparse.Namespace) -> int:
     with _open(options) as service:
         if options.verb == "use":
+            if os.path.isfile(options.name):
+                service.shelf.add(options.name)  # so that it stays in the list when another one is chosen
             found = service.use_model(options.name)
         elif options.verb == "info":
             found = [service.inspect_model(options.name or service.models.chosen_path())]
         elif options.verb == "add":
             found = [service.shelf.add(options.name)]
+        elif options.verb == "remove" and options.undo:
+            found = [service.inspect_model(service.shelf.put_back(options.name))]
+        elif options.verb == "remove":
+            output.removed_model(service.shelf.remove(options.name, forever=options.forever))
+            found = service.list_models()
         elif options.verb == "download":
             return _download(service, options)
         else:

@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,6 +25,9 @@ from assistant_app.protocol.report import FormatReport, ReportProgress
 from assistant_app.protocol.shelf import Download, DownloadProgress, Offer
 from assistant_app.protocol.training import Training, TrainingProgress
 from assistant_app.words import WAYS, advice, backend_sentence, report_as_markdown, sentence
+
+if TYPE_CHECKING:
+    from assistant_app.engine.model_verbs import Gone
 
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 """In the name of a file they would command the terminal."""
@@ -57,6 +61,8 @@ def answer_json(given: Answer) -> dict[str, object]:
     for name in _UNUSUAL:
         if not made[name]:
             del made[name]
+    if [each.scale for each in given.adapters] in ([], [1.0]):
+        del made["adapters"]
     if given.format == "text":
         del made["format"], made["valid"]
     for name in ("nearest", "left_out"):
@@ -76,10 +82,12 @@ def words(text: str = "") -> None:
 
 def problem(code: str, details: Mapping[str, Detail] | None = None) -> None:
     """Print an error's sentence to stderr."""
+    _aside(sentence(code, details))
+
+
+def _aside(text: str) -> None:
     encoding = sys.stderr.encoding or "utf-8"
-    print(
-        _CONTROLS.sub("\ufffd", sentence(code, details)).encode(encoding, "replace").decode(encoding), file=sys.stderr
-    )
+    print(_CONTROLS.sub("\ufffd", text).encode(encoding, "replace").decode(encoding), file=sys.stderr)
 
 
 def failure(error: DocentError, as_json: bool) -> None:
@@ -241,6 +249,20 @@ def models(found: Sequence[Model]) -> None:
             f"{'' if model.fits else ': more than this computer has'}"
         )
         words(f"    {f'{model.place}: ' if model.place else ''}{model.path}")
+
+
+def removed_model(gone: Gone) -> None:
+    """What became of a model that was removed, for people: to stderr."""
+    said = [f"Removed: {gone.name}."]
+    if gone.size and gone.path:
+        said.append(f"Its {gone.size / 1e6:.0f} MB are deleted in a day; until then --undo puts it back.")
+    elif gone.size:
+        said.append(f"Its {gone.size / 1e6:.0f} MB are deleted.")
+    elif gone.path:
+        said.append("Its file stays where it is.")
+    if gone.replaced:
+        said.append("It was in use: the starter model takes its place.")
+    _aside(" ".join(said))
 
 
 def offers(found: Sequence[Offer], begun: Sequence[Download]) -> None:

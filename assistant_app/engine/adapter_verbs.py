@@ -23,7 +23,7 @@ from assistant_app.models.model_files import STARTER_SHA256, starter_model
 from assistant_app.models.peft_folder import WEIGHTS, convert, is_peft_folder
 from assistant_app.models.probe import probe
 from assistant_app.protocol import adapters, messages
-from assistant_app.protocol.records import Adapter, AdapterCard, Figures
+from assistant_app.protocol.records import Adapter, AdapterCard, AnswerAdapter, Figures
 from assistant_app.settings import DEFAULT_ADAPTER, checked, further_adapters_text
 from assistant_app.training.job import read_card, write
 
@@ -122,6 +122,17 @@ class AdapterVerbs:
         except DocentError:
             pass
         return None
+
+    def laid(self) -> list[AnswerAdapter]:
+        """Those that are laid over the model now, as an answer tells of them."""
+        found = []
+        for path, scale in self._service.models.laid.items():
+            file = name = Path(path).stem
+            with suppress(DocentError):  # the file went away: it was read all the same
+                name = inspect_adapter(path).name
+            card = self.card(path)
+            found.append(AnswerAdapter(file=file, name=name, version=card.version if card else 1, scale=scale))
+        return found
 
     def _is_own(self, path: str) -> bool:
         return Path(path).resolve().is_relative_to(self.folder.resolve())

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +19,10 @@ from assistant_app.protocol import assistants as protocol
 from assistant_app.protocol import messages
 from assistant_app.protocol.assistants import Assistant, FormatField, OutputFormat, Row, Table
 from assistant_app.protocol.records import Answer, Record
+from assistant_app.spreadsheets import LONGEST_CELL, as_csv
 
 if TYPE_CHECKING:
     from assistant_app.engine.service import Service
-
-_LONGEST_CELL = 32_000
-"""Characters; a spreadsheet takes 32,767."""
 
 
 class _Filled(Record):
@@ -64,8 +61,10 @@ class AssistantVerbs:
                 return self.check_format(wanted, fields)
             case protocol.FillTable():
                 return self.fill(request, report, cancelled)
-            case protocol.ExportTable(assistant=name, path=path):
-                self.export(name, path)
+            case protocol.ReadTable():
+                return self.read(request)
+            case protocol.ExportTable():
+                self.export(request)
                 return messages.Done()
             case _:
                 raise AssertionError(type(request))
@@ -147,57 +146,65 @@ class AssistantVerbs:
     def fill(self, request: protocol.FillTable, report: Report, cancelled: Cancelled) -> Table:
         """Ask an assistant's question of each document, and keep each line as it comes.
 
-        A line that was filled before stays, if its document, the question and the assistant are as they were.
+        A line that was filled before and holds still stays; one without an answer is tried again.
 
         Raises:
             DocentError: ``assistant_unknown``, ``question_empty``, ``table_empty``, ``collection_unknown``,
                 ``disk_full``, and ``model_*`` where no document could be asked for that reason.
         """
         assistant = self._shelf.get(request.assistant)
-        question = request.question.strip() or assistant.question
+        question = _question(request.question, assistant)
         if not question:
             raise DocentError(Code.QUESTION_EMPTY)
-        paths = self._documents(request, assistant)
+        paths = self._documents(request.paths, assistant)
         path = self._table(assistant)
-        if request.anew:
-            path.unlink(missing_ok=True)
         known = _read_rows(path)
+        if request.anew and known:
+            for document in paths:
+                known.pop(document, None)
+            _write_rows(path, known.values())
         rows: list[Row] = []
         stopped = False
         began, asked = time.perf_counter(), 0
         for done, document in enumerate(paths, start=1):
-            state = self._state(assistant, question, document)
-            filled = known.get(document)
-            if filled is None or filled.state != state or filled.row.answer is None:
+            row = self._held(known.get(document), assistant, question)
+            if row is None or row.answer is None:
                 if cancelled():
                     stopped = True
                     break
+                state = self._state(assistant, question, document)
                 row = self._row(document, question, assistant, cancelled)
                 if row is None:
                     stopped = True
                     break
                 asked += 1
-                filled = _Filled(state=state, row=row)
-                _keep_row(path, filled)
-            rows.append(filled.row)
+                _keep_row(path, _Filled(state=state, row=row))
+            rows.append(row)
             left = (time.perf_counter() - began) / asked * (len(paths) - done) if asked else None
             report(
                 protocol.RowFilled(
-                    row=filled.row, done=done, total=len(paths), seconds_left=None if left is None else round(left, 1)
+                    row=row, done=done, total=len(paths), seconds_left=None if left is None else round(left, 1)
                 )
             )
-        return Table(
-            assistant=assistant.name,
-            question=question,
-            columns=_columns(assistant, rows),
-            rows=rows,
-            stopped=stopped,
-        )
+        return _as_table(assistant, question, rows, stopped=stopped)
 
-    def _documents(self, request: protocol.FillTable, assistant: Assistant) -> list[str]:
+    def read(self, request: protocol.ReadTable) -> Table:
+        """What was filled before and holds still; the question is the one that was asked last.
+
+        Raises:
+            DocentError: ``assistant_unknown``, ``table_empty``, ``collection_unknown``.
+        """
+        assistant = self._shelf.get(request.assistant)
+        paths = self._documents(request.paths, assistant)
+        known = _read_rows(self._table(assistant))
+        question = self._asked_last(known, paths, assistant)
+        rows = self._rows(known, paths, assistant, question)
+        return _as_table(assistant, question, rows, stopped=len(rows) < len(paths))
+
+    def _documents(self, paths: Sequence[str], assistant: Assistant) -> list[str]:
         service = self._service
         held = {each.path for each in service.documents() if each.status in ("indexed", "partial", "unchanged")}
-        wanted = [os.path.abspath(os.path.expanduser(path)) for path in request.paths]
+        wanted = [os.path.abspath(os.path.expanduser(path)) for path in paths]
         if not wanted:
             wanted = self.documents_in(assistant.collections) if assistant.collections else sorted(held)
         found = [path for path in dict.fromkeys(wanted) if path in held]
@@ -209,6 +216,27 @@ class AssistantVerbs:
         stored = self._service.catalog.stored(path)
         content = "" if stored is None else stored.content_hash
         return f"{content} {hash_of(msgspec.json.encode([assistant, question]))}"
+
+    def _held(self, filled: _Filled | None, assistant: Assistant, question: str) -> Row | None:
+        """A line that was filled, if document, question and assistant are as they were then."""
+        if filled is None or filled.state != self._state(assistant, question, filled.row.path):
+            return None
+        return filled.row
+
+    def _asked_last(self, known: dict[str, _Filled], paths: Sequence[str], assistant: Assistant) -> str:
+        """The question of the newest line of ``paths`` that holds, or the assistant's own."""
+        wanted = set(paths)
+        for filled in reversed(known.values()):
+            answer = filled.row.answer
+            if answer is not None and filled.row.path in wanted and self._held(filled, assistant, answer.question):
+                return answer.question
+        return _question("", assistant)
+
+    def _rows(
+        self, known: Mapping[str, _Filled], paths: Sequence[str], assistant: Assistant, question: str
+    ) -> list[Row]:
+        held = (self._held(known.get(path), assistant, question) for path in paths)
+        return [row for row in held if row is not None]
 
     def _row(self, path: str, question: str, assistant: Assistant, cancelled: Cancelled) -> Row | None:
         """The line of a document; null where it was stopped."""
@@ -223,33 +251,32 @@ class AssistantVerbs:
     def _table(self, assistant: Assistant) -> Path:
         return self._service.paths.tables / f"{hash_of(assistant.name.casefold().encode())[:16]}.jsonl"
 
-    def export(self, name: str, path: str) -> None:
-        """Write what was filled with an assistant as CSV or, where ``path`` ends so, as XLSX.
+    def export(self, request: protocol.ExportTable) -> None:
+        """Write what was filled and holds still as CSV or, where the file's name ends so, as XLSX.
 
         Raises:
-            DocentError: ``assistant_unknown``, ``table_empty``, ``disk_full``, ``file_unwritable``.
+            DocentError: ``assistant_unknown``, ``table_empty``, ``collection_unknown``, ``disk_full``,
+                ``file_unwritable``.
         """
-        assistant = self._shelf.get(name)
-        held = {each.path for each in self._service.documents()}
-        filled = _read_rows(self._table(assistant))
-        rows = [filled[path].row for path in sorted(filled) if path in held]
+        assistant = self._shelf.get(request.assistant)
+        question = _question(request.question, assistant)
+        paths = self._documents(request.paths, assistant)
+        rows = self._rows(_read_rows(self._table(assistant)), paths, assistant, question)
         if not rows:
             raise DocentError(Code.TABLE_EMPTY)
         columns = _columns(assistant, rows)
         lines = [_heads(columns), *(_line(row, columns) for row in rows)]
-        target = Path(path).expanduser()
+        target = Path(request.path).expanduser()
         half = target.with_name(f"{target.name}.part")
         try:
             if target.suffix.lower() == ".xlsx":
                 _write_xlsx(half, lines)
             else:
-                with half.open("w", encoding="utf-8-sig", newline="") as stream:  # a spreadsheet knows it by its mark
-                    csv.writer(stream).writerows([[_harmless(cell) for cell in line] for line in lines])
+                half.write_text(as_csv(lines), encoding="utf-8-sig", newline="")  # a spreadsheet knows it by its mark
             os.replace(half, target)
         except OSError as problem:
             half.unlink(missing_ok=True)
-            code = Code.DISK_FULL if is_disk_full(problem) else Code.FILE_UNWRITABLE
-            raise DocentError(code, path=str(target)) from problem
+            raise _unwritable(target, problem) from problem
 
 
 def hash_of(content: bytes) -> str:
@@ -257,6 +284,15 @@ def hash_of(content: bytes) -> str:
     import hashlib
 
     return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _question(said: str, assistant: Assistant) -> str:
+    return said.strip() or assistant.question.strip()
+
+
+def _as_table(assistant: Assistant, question: str, rows: list[Row], *, stopped: bool) -> Table:
+    columns = _columns(assistant, rows)
+    return Table(assistant=assistant.name, question=question, columns=columns, rows=rows, stopped=stopped)
 
 
 def _columns(assistant: Assistant, rows: Sequence[Row]) -> list[str]:
@@ -281,18 +317,13 @@ def _line(row: Row, columns: Sequence[str]) -> list[str]:
         if value is None and answer is not None and column == "answer":
             cells += [answer.answer, ", ".join(pages.values())]
         else:
-            cells += [value.text, pages.get(value.citation or 0, "")] if value else ["", ""]
+            said = answer.answer if answer and answer.format == "labels" else ""  # "Not stated" is a label, no value
+            cells += [value.text or said, pages.get(value.citation or 0, "")] if value else ["", ""]
     return [*cells, "" if answer is None else "yes" if answer.valid else "no", _problem(row, answer)]
 
 
 def _problem(row: Row, answer: Answer | None) -> str:
     return row.code or ("" if answer is None else answer.problem)
-
-
-def _harmless(cell: str) -> str:
-    """A spreadsheet would compute a cell that begins so; documents are not to be trusted
-    (https://owasp.org/www-community/attacks/CSV_Injection)."""
-    return f"'{cell}"[:_LONGEST_CELL] if cell[:1] in "=+-@\t\r" and cell[:1] else cell[:_LONGEST_CELL]
 
 
 def _write_xlsx(path: Path, lines: Sequence[Sequence[str]]) -> None:
@@ -305,7 +336,7 @@ def _write_xlsx(path: Path, lines: Sequence[Sequence[str]]) -> None:
         bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
         for number, line in enumerate(lines):
             for column, cell in enumerate(line):
-                sheet.write_string(number, column, cell[:_LONGEST_CELL], wrapped if number else bold)
+                sheet.write_string(number, column, cell[:LONGEST_CELL], wrapped if number else bold)
         sheet.freeze_panes(1, 1)
         sheet.set_column(0, max(len(lines[0]) - 1, 0), 24)
     finally:
@@ -313,19 +344,30 @@ def _write_xlsx(path: Path, lines: Sequence[Sequence[str]]) -> None:
 
 
 def _read_rows(path: Path) -> dict[str, _Filled]:
-    """The lines of a table's file by document; of several of one document the last."""
+    """The lines of a table's file by document, the oldest first; of several of one document the last."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError:
         return {}
-    found = {}
+    found: dict[str, _Filled] = {}
     for line in lines:
         try:
             filled = msgspec.json.decode(line, type=_Filled)
         except (msgspec.MsgspecError, UnicodeDecodeError):  # written by another version, or cut by a power cut
             continue
+        found.pop(filled.row.path, None)  # its place is that of its last line
         found[filled.row.path] = filled
     return found
+
+
+def _write_rows(path: Path, rows: Iterable[_Filled]) -> None:
+    half = path.with_suffix(".part")
+    try:
+        half.write_bytes(b"".join(msgspec.json.encode(row) + b"\n" for row in rows))
+        os.replace(half, path)
+    except OSError as problem:
+        half.unlink(missing_ok=True)
+        raise _unwritable(path, problem) from problem
 
 
 def _keep_row(path: Path, row: _Filled) -> None:
@@ -334,5 +376,8 @@ def _keep_row(path: Path, row: _Filled) -> None:
         with path.open("ab") as stream:
             stream.write(b"\n" + msgspec.json.encode(row) + b"\n")  # the line before may have been cut
     except OSError as problem:
-        code = Code.DISK_FULL if is_disk_full(problem) else Code.FILE_UNWRITABLE
-        raise DocentError(code, path=str(path)) from problem
+        raise _unwritable(path, problem) from problem
+
+
+def _unwritable(path: Path, problem: OSError) -> DocentError:
+    return DocentError(Code.DISK_FULL if is_disk_full(problem) else Code.FILE_UNWRITABLE, path=str(path))

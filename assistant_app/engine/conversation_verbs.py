@@ -19,7 +19,7 @@ from assistant_app.answering.rewriting import Asked, full_question
 from assistant_app.answering.rewriting import Model as RewritingModel
 from assistant_app.answering.whole import Read, Reader, estimate
 from assistant_app.engine.library_verbs import Cancelled, Report
-from assistant_app.engine.model_keeper import NO_ADAPTER, Progress, hundredths
+from assistant_app.engine.model_keeper import NO_ADAPTER, AdapterChoice, Progress, hundredths
 from assistant_app.errors import Code, DocentError
 from assistant_app.library import backup
 from assistant_app.library.catalog import Passage
@@ -76,11 +76,12 @@ class ConversationVerbs:
             service = self._service
             began = time.perf_counter()
             question = _clean(request.question)
+            laid = service.models.adapter_choice()
             before = self._before(request.conversation, request.turn)
             searched = _clean(request.searched or "")
             if not searched:
                 asked = [Asked(turn.searched or turn.question, turn.answer.answer) for turn in before]
-                searched = self._full_question(question, asked, request.adapter, report, cancelled)
+                searched = self._full_question(question, asked, request.adapter, laid, report, cancelled)
             if searched != question:
                 report(QuestionRewritten(searched=searched))
             spent = (time.perf_counter() - began) * 1000
@@ -91,6 +92,7 @@ class ConversationVerbs:
                 adapter=request.adapter,
                 exact=request.exact,
                 assistant=request.assistant,
+                laid=laid,
                 report=report,
                 cancelled=cancelled,
             )
@@ -129,7 +131,13 @@ class ConversationVerbs:
         return [each for each in turns if each.kind == "question"]
 
     def _full_question(
-        self, question: str, asked: Sequence[Asked], adapter: str | None, report: Report, cancelled: Cancelled
+        self,
+        question: str,
+        asked: Sequence[Asked],
+        adapter: str | None,
+        choice: AdapterChoice,
+        report: Report,
+        cancelled: Cancelled,
     ) -> str:
         service = self._service
         with ExitStack() as stack:
@@ -138,7 +146,7 @@ class ConversationVerbs:
                 stack.enter_context(service.right_of_way())
                 laid = service.find_adapter(adapter) if adapter and adapter != NO_ADAPTER else adapter
                 loaded, _ = stack.enter_context(
-                    service.models.use(path=None, adapter=laid, on_progress=_loading(report, cancelled))
+                    service.models.use(path=None, adapter=laid, choice=choice, on_progress=_loading(report, cancelled))
                 )
                 return loaded
 
@@ -227,6 +235,7 @@ class ConversationVerbs:
                     cancelled=cancelled,
                 )
                 read = self._read(reader, documents)
+                service.shelf.warn(model, report)
             names = [spoken_name(document.path) for document in documents]
             if read.stopped and not read.text:
                 raise DocentError(Code.CANCELLED)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from assistant_app.engine.stopping import at_once
 from assistant_app.errors import DocentError
@@ -58,6 +59,36 @@ def default_adapter(model: str) -> str | None:
     return None
 
 
+class AdapterChoice(NamedTuple):
+    """What the settings say of adapters at one moment.
+
+    Attributes:
+        path: as the setting ``adapter.path``; "" also where it is switched off.
+        scale: of that one.
+        also: what is laid besides it, with scales.
+    """
+
+    path: str
+    scale: float
+    also: dict[str, float]
+
+
+def suits(adapter: str, wanted: Format) -> bool:
+    """Whether an adapter that the settings name is laid where answers are wanted in a format.
+
+    Free text is no format: there an adapter answers as it learnt. Elsewhere one that learnt another format would only
+    pull the answer away from it. What an adapter from elsewhere learnt nobody knows: that is left to who chose it.
+    """
+    card = read_card(Path(adapter).with_suffix(".json"))
+    return wanted == "text" or card is None or not card.examples or card.format == wanted
+
+
+def gives_extracts(adapter: str | None) -> bool:
+    """Whether an adapter learnt to answer with words of the sources only, as its card says."""
+    card = read_card(Path(adapter).with_suffix(".json")) if adapter else None
+    return card is not None and card.extracts
+
+
 def format_of(adapter: str | None) -> Format:
     """The format of the answers that an adapter was trained to give, as its card says; free text where it has none."""
     card = read_card(Path(adapter).with_suffix(".json")) if adapter else None
@@ -94,12 +125,19 @@ class ModelKeeper:
         """
         return self._settings.text("model.path") or str(starter_model())
 
+    def adapter_choice(self) -> AdapterChoice:
+        """What the settings say of adapters now. A question takes it when it comes: what is changed while it is
+        answered holds from the next one on."""
+        path = self._settings.text("adapter.path") if self._settings.flag("adapter.enabled") else ""
+        return AdapterChoice(path, self._settings.number("adapter.scale"), self.further_adapters())
+
     def chosen_adapter(self, model: str | None = None) -> str | None:
         """The adapter that the settings name, or that comes with ``model`` (null: with the one that answers), where it
         is switched on."""
-        if not self._settings.flag("adapter.enabled"):
-            return None
-        path = self._settings.text("adapter.path")
+        return self._first(self.adapter_choice(), model)
+
+    def _first(self, choice: AdapterChoice, model: str | None) -> str | None:
+        path = choice.path
         return (default_adapter(model or self.chosen_path()) if path == DEFAULT_ADAPTER else path) or None
 
     def further_adapters(self) -> dict[str, float]:
@@ -149,33 +187,39 @@ class ModelKeeper:
         path: str | None,
         adapter: str | None,
         scale: float | None = None,
+        wanted: Format = "text",
+        choice: AdapterChoice | None = None,
         on_progress: Progress = lambda name, fraction: True,
     ) -> Iterator[tuple[AnsweringModel, str | None]]:
         """The model, loaded and with its adapter, for one question; and the adapter's path.
 
         Args:
             path: a model for this question only; null for what the settings name: a server, or else a file.
-            adapter: an adapter's path for this question only, ``"none"`` for none, null for the one in use.
+            adapter: an adapter's path for this question only, ``"none"`` for none, null for those in use, as far as
+                they suit.
             scale: how strongly it acts this time; null: as in the settings.
+            wanted: the format that the answer shall have, see :func:`suits`.
+            choice: what the settings said of adapters when the question came; null: what they say now.
 
         Raises:
             DocentError: ``model_*``, ``adapter_*`` or ``cancelled``.
         """
         with self._lock:
             self._stop_timer()
+            choice = choice or self.adapter_choice()
             try:
                 server = path is None and bool(self._settings.text("model.server"))
                 model = self._server(on_progress) if server else self._loaded(path or self.chosen_path(), on_progress)
                 # The adapter in use belongs to the model in use: a server's is another one.
-                chosen = None if server else self.chosen_adapter(path)
-                laid = chosen if adapter is None else None if adapter == NO_ADAPTER else adapter
-                others = self.further_adapters() if laid is not None and adapter is None else {}
-                strength = self._settings.number("adapter.scale") if scale is None else scale
-                self.laid = {} if laid is None else {laid: strength}
-                self.laid.update((other, scale) for other, scale in others.items() if other != laid)
+                first = adapter or (None if server else self._first(choice, path))
+                laid = {} if first is None or first == NO_ADAPTER else {first: choice.scale if scale is None else scale}
+                if laid and adapter is None:  # whoever names one for a question has that alone, whatever it learnt
+                    laid |= {each: by for each, by in choice.also.items() if each != first}
+                    laid = {each: by for each, by in laid.items() if suits(each, wanted)}
+                self.laid = {each: by for each, by in laid.items() if by}
                 with self.in_hand(list(self.laid)):
                     model.set_adapters(list(self.laid.items()))
-                yield model, laid
+                yield model, first if first in laid else None
             finally:
                 self._start_timer()
 
@@ -217,8 +261,11 @@ class ModelKeeper:
             self._loaded_as = wanted
         return self._model
 
-    def unload(self) -> None:
-        """Let the model leave memory; the next question brings it back."""
+    def unload(self, path: str = "") -> None:
+        """Let the model leave memory; the next question brings it back. ``path``: only where it is this file's."""
+        loaded = self._model
+        if path and (loaded is None or loaded.path != path):
+            return
         with self._lock:
             self._stop_timer()
             if self._model is not None:

@@ -1,4 +1,4 @@
-"""The verbs of the shelf of models: what other programs keep, what a person adds, what they download."""
+"""The verbs of the shelf of models: what other programs keep, what a person adds, downloads and removes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 import psutil
@@ -18,13 +19,14 @@ import psutil
 from assistant_app.engine.library_verbs import Cancelled, Report, ignore, never
 from assistant_app.engine.offline import for_downloads
 from assistant_app.errors import Code, DocentError, is_disk_full
-from assistant_app.models import downloads
+from assistant_app.models import downloads, removed_models
 from assistant_app.models.catalogue import Entry, catalogue
 from assistant_app.models.chat_model import ChatModel
 from assistant_app.models.downloads import Begun, Said
-from assistant_app.models.model_files import fits, inspect_model, part_names
+from assistant_app.models.model_files import fits, inspect_model, part_names, starter_model
 from assistant_app.models.model_places import find_models, places
 from assistant_app.models.native import gpu_memory
+from assistant_app.models.removed_models import Removed
 from assistant_app.protocol import messages, shelf
 from assistant_app.protocol.records import Model
 from assistant_app.protocol.shelf import Download, Offer
@@ -43,12 +45,28 @@ NEARLY = 0.9
 """A computer sold with 16 GiB shows a little less: what its graphics and firmware took."""
 
 
+class Gone(NamedTuple):
+    """A model that was removed.
+
+    Attributes:
+        path: what :meth:`ModelVerbs.put_back` is told, "" where it cannot be put back.
+        size: bytes of the files that went with it, 0 where they stay.
+        replaced: it was in use, and the starter model takes its place.
+    """
+
+    path: str
+    name: str
+    size: int
+    replaced: bool
+
+
 class ModelVerbs:
     """What :class:`Service` does about models beyond choosing one."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
         self._turn = threading.Lock()
+        self._listing = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._now: Download | None = None
 
@@ -58,12 +76,17 @@ class ModelVerbs:
         Raises:
             DocentError: ``model_*``, ``download_*``, ``disk_full``, ``file_unwritable``, ``cancelled``.
         """
+        shelved = shelf.ModelShelved
         match request:
             case shelf.FindModels():
                 return shelf.ModelsFound(models=self.found(cancelled))
             case shelf.AddModel(path=path):
-                self.add(path)
-                return messages.Models(models=self._service.list_models())
+                return shelved(path=self.add(path).path, models=self._service.list_models())
+            case shelf.RemoveModel(path=path, forever=forever):
+                gone = self.remove(path, forever=forever)
+                return shelved(path=gone.path, models=self._service.list_models(), replaced=gone.replaced)
+            case shelf.PutBackModel(path=path):
+                return shelved(path=self.put_back(path), models=self._service.list_models())
             case shelf.ListOffers():
                 return self._offered()
             case shelf.DownloadModel(repo=repo, file=file, hub=hub):
@@ -113,22 +136,158 @@ class ModelVerbs:
     def add(self, path: str) -> Model:
         """Keep the file at ``path`` in the list of models. It is checked, and stays where it is.
 
+        What is in the list by itself, in Docent's folder or as the starter model, is not noted.
+
         Raises:
             DocentError: the codes of ``inspect_model``; ``disk_full``, ``file_unwritable``.
         """
         model = self._service.inspect_model(os.path.abspath(os.path.expanduser(path)))
-        known = self._added_paths()
-        if model.path not in known:
+        if not model.starter and not self._is_own(model.path):
+            self._note(model.path, listed=True)
+        return msgspec.structs.replace(model, removal=self.removal(model.path))
+
+    def _note(self, path: str, *, listed: bool) -> None:
+        """Note that the file at ``path`` was added, or is so no more."""
+        with self._listing:
+            known = self._added_paths()
+            if listed == (path in known):
+                return
+            known = [*known, path] if listed else [each for each in known if each != path]
             try:
                 os.makedirs(os.path.dirname(self._list), exist_ok=True)
                 part = f"{self._list}.new"
                 with open(part, "wb") as stream:
-                    stream.write(msgspec.json.encode([*known, model.path]))
+                    stream.write(msgspec.json.encode(known))
                 os.replace(part, self._list)
             except OSError as problem:
-                code = Code.DISK_FULL if is_disk_full(problem) else Code.FILE_UNWRITABLE
-                raise DocentError(code, path=self._list) from problem
-        return model
+                raise _unwritable(problem, self._list) from problem
+
+    # ------------------------------------------------------------ removed, and put back
+
+    @property
+    def _removed(self) -> Path:
+        """Where removed models wait for a day: on the disk of the others, so that removing one copies nothing."""
+        return self._service.paths.models / "removed"
+
+    def sweep(self) -> None:
+        """Delete what was removed more than a day ago."""
+        removed_models.sweep(self._removed)
+
+    def _is_own(self, path: str) -> bool:
+        """Whether a file lies in Docent's own folder of models."""
+        folder = self._service.paths.models.resolve()
+        return path.lower().endswith(".gguf") and Path(path).parent.resolve().is_relative_to(folder)
+
+    def removal(self, path: str) -> Literal["", "list", "file"]:
+        """What goes where the model at ``path`` is removed: see ``Model``."""
+        if path == str(starter_model()):
+            return ""
+        if self._is_own(path):
+            return "file"
+        return "list" if path in self._added_paths() else ""
+
+    def remove(self, name: str, *, forever: bool = False) -> Gone:
+        """Take a model off the list for a day. One in Docent's folder goes with all of its files, and with what was
+        downloaded of it besides; the file of one that was added stays where it is.
+
+        Args:
+            name: of one in the list, its file's, or its path.
+            forever: it is not kept for a day, but deleted at once.
+
+        Raises:
+            DocentError: ``model_missing``; ``model_shipped`` or ``model_not_added`` where it is not the person's to
+                remove here; ``download_busy`` while it is being downloaded; ``disk_full``, ``file_unwritable``.
+        """
+        path = self._named(name)
+        takes = self.removal(path)
+        if not takes:
+            is_starter = path == str(starter_model())
+            raise DocentError(Code.MODEL_SHIPPED if is_starter else Code.MODEL_NOT_ADDED, path=path)
+        for half in self._halves(path):
+            self.discard(half.repo, half.file)
+        settings = self._service.settings
+        replaced = settings.text("model.path") == path
+        removed = Removed(path=path, name=self._name(path), in_use=replaced)
+        files = [file for file in removed_models.files_of(path) if takes == "file" and file.is_file()]
+        size = sum(file.stat().st_size for file in files)
+        kept = not forever and (takes == "list" or bool(files))  # else it was half a download
+        if replaced:
+            settings.update({"model.path": ""})
+        try:
+            self._take(removed, files, kept=kept)
+        except DocentError:
+            if replaced:
+                settings.update({"model.path": path})
+            raise
+        return Gone(path=path if kept else "", name=removed.name, size=size, replaced=replaced)
+
+    def _take(self, removed: Removed, files: Sequence[Path], *, kept: bool) -> None:
+        try:
+            if files:
+                self._service.models.unload(removed.path)  # Windows moves no file that is in use
+            if kept:
+                removed_models.put_aside(self._removed, removed, with_files=bool(files))
+            else:
+                for file in files:
+                    file.unlink()
+        except OSError as problem:
+            raise _unwritable(problem, removed.path) from problem
+        self._note(removed.path, listed=False)
+        folder = Path(removed.path).parent
+        with suppress(OSError):  # the folders of owner and repository go when they are empty
+            while files and folder != self._service.paths.models:
+                folder.rmdir()
+                folder = folder.parent
+
+    def _named(self, name: str) -> str:
+        """The path of the model to remove; it may be one that was added and whose file went away, or half a download.
+
+        Raises:
+            DocentError: ``model_missing``.
+        """
+        place = os.path.abspath(os.path.expanduser(name))
+        halves = [downloads.target_of(self._service.paths.models, each.repo, each.file) for each in self.downloads()]
+        gone = [Path(path) for path in self._added_paths() if not os.path.exists(path)]
+        try:
+            found = Path(self._service.find_model(place if os.path.isfile(place) else name))
+        except DocentError:
+            known = [each for each in (*gone, *halves) if place == str(each) or name in (each.name, each.stem)]
+            if not known:
+                raise
+            found = known[0]
+        return str(removed_models.files_of(str(found))[0])
+
+    def _halves(self, path: str) -> list[Download]:
+        """What was downloaded, and is not whole, of the model that has its place at ``path``."""
+        models = self._service.paths.models
+        return [each for each in self.downloads() if str(downloads.target_of(models, each.repo, each.file)) == path]
+
+    def _name(self, path: str) -> str:
+        try:
+            return inspect_model(path).name
+        except DocentError:  # its file went away, or is broken
+            return Path(path).stem
+
+    def put_back(self, name: str) -> str:
+        """Undo :meth:`remove`; returns its place. It is in use again where it was, unless another was chosen since.
+
+        Raises:
+            DocentError: ``model_missing``, ``disk_full``, ``file_unwritable``.
+        """
+        found = removed_models.find(self._removed, os.path.expanduser(name))
+        if found is None:
+            raise DocentError(Code.MODEL_MISSING, path=name)
+        folder, removed = found
+        try:
+            removed_models.put_back(folder, removed)
+        except OSError as problem:
+            raise _unwritable(problem, removed.path) from problem
+        if not self._is_own(removed.path):
+            self._note(removed.path, listed=True)
+        settings = self._service.settings
+        if removed.in_use and not settings.text("model.path"):
+            settings.update({"model.path": removed.path})
+        return removed.path
 
     def warn(self, model: object, report: Report) -> None:
         """Say once that a model which was just loaded does not run where it should."""
@@ -222,8 +381,7 @@ class ModelVerbs:
             self._fetch(folder, begun, report, cancelled)
             path = downloads.shelve(folder, begun, self._service.paths.models)
         except OSError as problem:
-            code = Code.DISK_FULL if is_disk_full(problem) else Code.FILE_UNWRITABLE
-            raise DocentError(code, path=str(self._folder)) from problem
+            raise _unwritable(problem, str(self._folder)) from problem
         finally:
             self._now = self._process = None
             self._turn.release()
@@ -327,6 +485,10 @@ def _shown(begun: Begun, said: Said, *, running: bool = False, pace: _Pace | Non
         checking=said.checking,
         running=running,
     )
+
+
+def _unwritable(problem: OSError, path: str) -> DocentError:
+    return DocentError(Code.DISK_FULL if is_disk_full(problem) else Code.FILE_UNWRITABLE, path=path)
 
 
 def _memory() -> int:

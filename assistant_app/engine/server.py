@@ -43,6 +43,7 @@ LANES: dict[type[messages.Message], str] = {
     assistants.FillTable: "table",
     format_report.CheckAdapter: "table",
     shelf.FindModels: "shelf",
+    shelf.RemoveModel: "removal",
     shelf.DownloadModel: "download",
 }
 """Everything else is quick and shares the lane "desk"."""
@@ -345,6 +346,8 @@ class Server:
             case (
                 shelf.FindModels()
                 | shelf.AddModel()
+                | shelf.RemoveModel()
+                | shelf.PutBackModel()
                 | shelf.ListOffers()
                 | shelf.DownloadModel()
                 | shelf.DiscardDownload()
@@ -358,6 +361,7 @@ class Server:
                 | assistants.ExportAssistant()
                 | assistants.CheckFormat()
                 | assistants.FillTable()
+                | assistants.ReadTable()
                 | assistants.ExportTable()
             ):
                 return service.assisting.answer(request, report, cancelled)

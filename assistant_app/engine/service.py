@@ -34,7 +34,15 @@ from assistant_app.engine.approval_verbs import ApprovalVerbs
 from assistant_app.engine.assistant_verbs import AssistantVerbs
 from assistant_app.engine.conversation_verbs import ConversationVerbs
 from assistant_app.engine.library_verbs import Cancelled, LibraryVerbs, Report, ignore, never
-from assistant_app.engine.model_keeper import NO_ADAPTER, ModelKeeper, default_adapter, format_of, hundredths
+from assistant_app.engine.model_keeper import (
+    NO_ADAPTER,
+    AdapterChoice,
+    ModelKeeper,
+    default_adapter,
+    format_of,
+    gives_extracts,
+    hundredths,
+)
 from assistant_app.engine.model_verbs import ModelVerbs
 from assistant_app.engine.report_verbs import ReportVerbs
 from assistant_app.engine.stopping import at_once
@@ -74,6 +82,7 @@ class Service(LibraryVerbs):
         self.assisting = AssistantVerbs(self)
         self.reporting = ReportVerbs(self)
         self.shelf = ModelVerbs(self)
+        self.shelf.sweep()
 
     def close(self) -> None:
         """Release everything. The library is whole at any time; this only tidies."""
@@ -114,6 +123,7 @@ class Service(LibraryVerbs):
         adapter: str | None = None,
         exact: bool | None = None,
         assistant: str = "",
+        laid: AdapterChoice | None = None,
         report: Report = ignore,
         cancelled: Cancelled = never,
         job: int = 0,
@@ -125,6 +135,7 @@ class Service(LibraryVerbs):
             model, adapter: for this question only: a file, the name of a known one, or (adapter) ``"none"``.
             exact: the answer is made of the documents' own sentences; null: as the settings say.
             assistant: name of the one that answers; what is given besides it goes before what it says.
+            laid: what the settings said of adapters when the question came; null: what they say now.
             report: gets ``ModelLoading``, ``SourcesFound`` and ``AnswerText``, each with ``job``.
 
         Raises:
@@ -133,6 +144,7 @@ class Service(LibraryVerbs):
                 anything was written).
         """
         began = time.perf_counter()
+        laid = laid or self.models.adapter_choice()
         asked = self.assisting.get(assistant) if assistant else Assistant(name="")
         model, adapter = model or asked.model or None, adapter or asked.adapter or None
         exact = asked.exact if exact is None else exact
@@ -162,27 +174,30 @@ class Service(LibraryVerbs):
                 return nothing._replace(answer=msgspec.structs.replace(nothing.answer, assistant=asked.name))
             if cancelled():
                 raise DocentError(Code.CANCELLED)
-            chosen = self.models.chosen_adapter(model_path)
-            if structured and adapter is None and chosen == default_adapter(model_path or self.models.chosen_path()):
-                adapter_path = NO_ADAPTER  # it learnt to answer in sentences, and nobody chose it
-
             loading = hundredths(
                 lambda name, fraction: report(ModelLoading(job=job, name=name, fraction=fraction)), cancelled
             )
-            with self.models.use(path=model_path, adapter=adapter_path, scale=asked.scale, on_progress=loading) as (
-                loaded,
-                laid,
-            ):
+            with self.models.use(
+                path=model_path,
+                adapter=adapter_path,
+                scale=asked.scale,
+                wanted=asked.format.kind,
+                choice=laid,
+                on_progress=loading,
+            ) as (loaded, first):
                 self.shelf.warn(loaded, report)
                 self.adapters.warn(loaded.path, report)
+                adapters = self.adapters.laid()
                 how = How(
                     began=began,
-                    adapter=" + ".join(Path(each).stem for each in self.models.laid) or None,
+                    adapter=" + ".join(each.file for each in adapters) or None,
                     max_tokens=asked.max_tokens or self.settings.integer("answer.max_tokens"),
                     temperature=_or(asked.temperature, self.settings.number("answer.temperature")),
                     on_text=lambda text, thinking: report(AnswerText(job=job, text=text, thinking=thinking)),
                     cancelled=cancelled,
-                    shape=_shape(asked, format_of(laid)),
+                    shape=_shape(asked, format_of(first)),
+                    extracts=gives_extracts(first),
+                    adapters=adapters,
                 )
                 if holds:
                     report(SourcesFound(job=job, hits=found.hits))
@@ -190,8 +205,9 @@ class Service(LibraryVerbs):
                     holds = written.answer.found or written.stopped
                 if not holds and general:
                     loaded.set_adapter(None)  # it was trained to answer from sources
-                    how = how._replace(adapter=None, shape=TEXT_SHAPE)
+                    how = how._replace(adapter=None, adapters=(), shape=TEXT_SHAPE)
                     written = write_without_sources(question, found, loaded, how)
+                self.shelf.warn(loaded, report)  # the graphics processor's memory may have run out meanwhile
             if written.stopped and not (written.answer.tokens.completion or written.thinking):
                 raise DocentError(Code.CANCELLED)
             answer = msgspec.structs.replace(written.answer, server=loaded.server, assistant=asked.name)
@@ -275,7 +291,11 @@ class Service(LibraryVerbs):
                 models[chosen] = inspect_model(chosen, context)
         return [
             msgspec.structs.replace(
-                model, starter=path == starter, in_use=path == chosen, fits=fits(model, gpu_memory())
+                model,
+                starter=path == starter,
+                in_use=path == chosen,
+                fits=fits(model, gpu_memory()),
+                removal=self.shelf.removal(path),
             )
             for path, model in models.items()
         ]
@@ -288,6 +308,7 @@ class Service(LibraryVerbs):
             starter=found.path == str(starter_model()),
             in_use=found.path == self.models.chosen_path(),
             fits=fits(found, gpu_memory()),
+            removal=self.shelf.removal(found.path),
         )
 
     def use_model(self, path: str) -> list[Model]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QCoreApplication, QLocale
 
 from assistant_app.gui import approval_words, training_words
 from assistant_app.gui.settings_page import bytes_text, number_text
-from assistant_app.protocol.records import Adapter, AdapterCard
+from assistant_app.protocol.records import Adapter, AdapterCard, Answer, AnswerAdapter
 
 
 def _tr(words: str) -> str:
@@ -23,6 +25,27 @@ def line(adapter: Adapter) -> str:
     acts = _tr("changes nothing") if adapter.probe is not None and not adapter.probe.acts else ""
     also = _tr("laid as well") if adapter.also is not None else ""
     return " · ".join(filter(None, (version, rank, bytes_text(adapter.size), also, fit, worth, acts)))
+
+
+def laid(answer: Answer) -> list[AnswerAdapter]:
+    """The adapters that an answer was written with. An older answer names them only: they pass for laid as usual."""
+    if answer.adapters or not answer.adapter:
+        return answer.adapters
+    return [AnswerAdapter(file=name, name=name) for name in answer.adapter.split(" + ")]
+
+
+def laid_words(adapters: Sequence[AnswerAdapter], before: Sequence[AnswerAdapter] = ()) -> str:
+    """Adapters with their scales. A scale of 1 is left out, unless it is another than ``before``."""
+    scales = {each.file: each.scale for each in before}
+    found = []
+    for each in adapters:
+        name = each.name
+        if each.version > 1:
+            name = _tr("{name} (version {number})").format(name=name, number=number_text(each.version))
+        if each.scale != 1.0 or scales.get(each.file, 1.0) != 1.0:
+            name = _tr("{name} at {scale}").format(name=name, scale=QLocale().toString(each.scale, "g", 4))
+        found.append(name)
+    return " + ".join(found)
 
 
 def is_measured(card: AdapterCard) -> bool:

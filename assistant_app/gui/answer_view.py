@@ -11,7 +11,7 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QGuiApplica
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from assistant_app.errors import Code
-from assistant_app.gui import phrases, style
+from assistant_app.gui import adapter_words, phrases, style
 from assistant_app.gui.answer_form import AnswerForm
 from assistant_app.gui.answer_text import AnswerText
 from assistant_app.gui.approval_buttons import ApprovalButtons
@@ -490,9 +490,8 @@ class AnswerView(QWidget):
         self._footer.show()
 
     def _about_words(self, answer: Answer) -> str:
-        parts = [answer.assistant, answer.model]
-        if answer.adapter:
-            parts.append(self.tr("adapter {name}").format(name=PurePath(answer.adapter).stem))
+        adapters = adapter_words.laid_words(adapter_words.laid(answer))
+        parts = [answer.assistant, " + ".join(filter(None, (answer.model, adapters)))]
         if answer.milliseconds.total:
             parts.append(self.tr("{seconds} s").format(seconds=f"{answer.milliseconds.total / 1000:.1f}"))
         return " · ".join(part for part in parts if part)

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
-    QPushButton,
     QSplitter,
     QStackedWidget,
     QTableView,
@@ -81,43 +80,32 @@ class ApprovalsWindow(QWidget):
     # ------------------------------------------------------------ parts
 
     def _make_actions(self) -> None:
-        self.delete_action = self._action(self.tr("Throw &out"), "trash", self._delete, QKeySequence.StandardKey.Delete)
+        self.delete_action = tables.action(
+            self.table, self.tr("Throw &out"), "trash", self._delete, QKeySequence.StandardKey.Delete
+        )
         self.delete_action.setToolTip(self.tr("Throw the selected answers out; that can be undone (Del)"))
-        self._undo = self._action(self.tr("&Undo"), "undo", self._approvals.undo, QKeySequence.StandardKey.Undo)
-        self.import_action = self._action(self.tr("&Import…"), "add", self.choose_import)
+        self._undo = tables.action(
+            self.table, self.tr("&Undo"), "undo", self._approvals.undo, QKeySequence.StandardKey.Undo
+        )
+        self.import_action = tables.action(self.table, self.tr("&Import…"), "add", self.choose_import)
         self.import_action.setToolTip(self.tr("Read examples from a JSONL file"))
-        self.export_action = self._action(self.tr("&Export…"), "export", self.choose_export)
+        self.export_action = tables.action(self.table, self.tr("&Export…"), "export", self.choose_export)
         self.export_action.setToolTip(self.tr("Write the answers that count to a JSONL file"))
-        self.train_action = self._action(self.tr("&Train an adapter…"), "adapter", self.train_requested.emit)
+        self.train_action = tables.action(
+            self.table, self.tr("&Train an adapter…"), "adapter", self.train_requested.emit
+        )
         self.train_action.setToolTip(self.tr("Have a model learn the shape of these answers"))
 
-    def _action(
-        self, text: str, icon: str, slot: Callable[[], object], key: QKeySequence.StandardKey | None = None
-    ) -> QAction:
-        action = QAction(style.icon(icon), text, self)
-        if key is not None:
-            action.setShortcut(QKeySequence(key))
-            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        action.triggered.connect(lambda _checked: slot())
-        self.table.addAction(action)
-        return action
-
     def _build_top(self) -> None:
-        self.search.setPlaceholderText(self.tr("Search questions and answers"))
         self.search.setAccessibleName(self.tr("Search in approved questions and answers"))
-        self.search.setClearButtonEnabled(True)
-        self.search.addAction(style.icon("search", "text_muted"), QLineEdit.ActionPosition.LeadingPosition)
-        self.search.setMaximumWidth(360)
         self.groups.setAccessibleName(self.tr("Show only some of the answers"))
         self.groups.view().setAccessibleName(self.tr("Kinds of answers"))
-        self.groups.setMinimumHeight(4 * style.SPACE)
         self.groups.addItem(self.tr("All"), "")
         self.groups.addItem(style.icon("check", "success"), self.tr("Those that count"), COUNTING)
         self.groups.addItem(style.icon("warning", "warning"), self.tr("Those that do not count"), NOT_COUNTING)
         self.groups.insertSeparator(self.groups.count())
         for problem in approval_words.PROBLEMS:
             self.groups.addItem(approval_words.problem_words(problem), problem)
-        style.set_role(self.count, "muted")
 
     def _build_table(self) -> None:
         self.table.setModel(self.shown)
@@ -134,12 +122,7 @@ class ApprovalsWindow(QWidget):
         style.set_role(self.empty, "muted")
 
     def _lay_out(self) -> None:
-        top = QHBoxLayout()
-        top.setSpacing(style.SPACE)
-        top.addWidget(self.search, 1)
-        top.addWidget(self.groups)
-        top.addStretch(1)
-        top.addWidget(self.count)
+        top = tables.filter_row(self.search, self.tr("Search questions and answers"), self.groups, self.count)
         self._splitter = QSplitter(Qt.Orientation.Vertical, self)
         self._splitter.setChildrenCollapsible(False)
         self._splitter.setHandleWidth(style.SPACE)
@@ -160,7 +143,7 @@ class ApprovalsWindow(QWidget):
         buttons = QHBoxLayout()
         buttons.setSpacing(style.SPACE)
         actions = (self.delete_action, self.import_action, self.export_action, self.train_action)
-        self.buttons = {action: self._button(action) for action in actions}
+        self.buttons = {action: tables.button(action, self) for action in actions}
         for action, button in self.buttons.items():
             if action is self.train_action:
                 buttons.addStretch(1)
@@ -172,13 +155,6 @@ class ApprovalsWindow(QWidget):
         layout.addWidget(self.notice)
         layout.addWidget(self._stack, 1)
         layout.addLayout(buttons)
-
-    def _button(self, action: QAction) -> QPushButton:
-        button = QPushButton(action.icon(), action.text(), self)
-        button.setToolTip(action.toolTip())
-        button.clicked.connect(action.trigger)
-        button.setAutoDefault(False)
-        return button
 
     def _connect(self) -> None:
         approvals = self._approvals

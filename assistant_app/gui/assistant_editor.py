@@ -212,6 +212,7 @@ class AssistantEditor(QWidget):
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidget(holder)
+        self.format.fields.added.connect(lambda editor: scroll.ensureWidgetVisible(editor, 0))
         return scroll
 
     def _connect(self) -> None:

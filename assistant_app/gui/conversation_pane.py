@@ -473,7 +473,7 @@ class ConversationPane(QWidget):
         self._stack.setCurrentWidget(self._scroll if event.turns else self.welcome)
 
     def _mark_switches(self) -> None:
-        """Mark the questions from which on another adapter answers."""
+        """Mark the questions from which on other adapters, or other scales, answer."""
         before: Answer | None = None
         for turn in self._turns:
             before = turn.mark_switch(before)

@@ -179,6 +179,8 @@ class FieldTable(QWidget):
     """The table with its buttons. Insert adds, Delete removes, Alt+Up and Alt+Down move, F2 or typing edits."""
 
     edited = Signal()
+    added = Signal(QWidget)
+    """Carries where the name of a new field is typed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -255,6 +257,7 @@ class FieldTable(QWidget):
         at = self.model.index(row, FieldColumn.NAME)
         self.table.setCurrentIndex(at)
         self.table.edit(at)
+        self.added.emit(self.table.indexWidget(at))
 
     def _row(self) -> int:
         return self.table.currentIndex().row()

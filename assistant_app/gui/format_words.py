@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import get_args
 
 import msgspec
 from PySide6.QtCore import QCoreApplication
 
+from assistant_app import spreadsheets
 from assistant_app.protocol.assistants import FieldType
 from assistant_app.protocol.records import Answer, AnswerValue, Format
 
@@ -17,9 +16,6 @@ KINDS: tuple[Format, ...] = ("text", "schema", "labels", "template", "record")
 """In the order in which they are offered."""
 
 TYPES: tuple[FieldType, ...] = get_args(FieldType)
-
-_COMPUTED = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula (https://owasp.org/www-community/attacks/CSV_Injection)."""
 
 
 def _tr(words: str) -> str:
@@ -86,13 +82,5 @@ def as_json(answer: Answer) -> str:
 
 def as_csv(answer: Answer) -> str:
     """The values of a structured answer as two lines: their names, and what they are."""
-    written = io.StringIO()
-    lines = csv.writer(written)
-    lines.writerow([harmless(value.name) for value in shown_values(answer)])
-    lines.writerow([harmless(value.text) for value in shown_values(answer)])
-    return written.getvalue()
-
-
-def harmless(cell: str) -> str:
-    """``cell``, with an apostrophe before it where a spreadsheet would compute it: documents are not to be trusted."""
-    return f"'{cell}" if cell.startswith(_COMPUTED) else cell
+    values = shown_values(answer)
+    return spreadsheets.as_csv([[value.name for value in values], [value.text for value in values]])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 from PySide6.QtCore import QByteArray, QModelIndex, QPersistentModelIndex, QSettings, QSize, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QGuiApplication, QKeySequence
@@ -13,7 +12,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMenu,
-    QPushButton,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
@@ -96,16 +94,16 @@ class LedgerWindow(QWidget):
 
     def _make_actions(self) -> None:
         standard = QKeySequence.StandardKey
-        self.open_action = self._action(self.tr("&Open"), "document", self._open)
-        self.retry_action = self._action(self.tr("&Read again"), "refresh", self._retry, "F5")
-        self.password_action = self._action(self.tr("Enter &password"), "lock", self.card.focus_password)
-        self.remove_action = self._action(self.tr("Re&move"), "trash", self._remove, standard.Delete)
-        self.back_action = self._action(self.tr("Put &back"), "undo", self._put_back)
-        self.forever_action = self._action(self.tr("Remove for &good"), "trash", self._ask_forever)
-        self.folder_action = self._action(self.tr("Show the &folder"), "folder", self._show_folder)
-        self.copy_action = self._action(self.tr("&Copy list"), "copy", self._copy, standard.Copy)
+        self.open_action = tables.action(self.table, self.tr("&Open"), "document", self._open)
+        self.retry_action = tables.action(self.table, self.tr("&Read again"), "refresh", self._retry, "F5")
+        self.password_action = tables.action(self.table, self.tr("Enter &password"), "lock", self.card.focus_password)
+        self.remove_action = tables.action(self.table, self.tr("Re&move"), "trash", self._remove, standard.Delete)
+        self.back_action = tables.action(self.table, self.tr("Put &back"), "undo", self._put_back)
+        self.forever_action = tables.action(self.table, self.tr("Remove for &good"), "trash", self._ask_forever)
+        self.folder_action = tables.action(self.table, self.tr("Show the &folder"), "folder", self._show_folder)
+        self.copy_action = tables.action(self.table, self.tr("&Copy list"), "copy", self._copy, standard.Copy)
         self.copy_action.setToolTip(self.tr("Copy the selected rows, or all of them, for a spreadsheet"))
-        self._undo = self._action(self.tr("&Undo the removal"), "undo", self._removal.undo, standard.Undo)
+        self._undo = tables.action(self.table, self.tr("&Undo the removal"), "undo", self._removal.undo, standard.Undo)
         self._actions = (
             self.open_action,
             self.password_action,
@@ -116,26 +114,10 @@ class LedgerWindow(QWidget):
             self.forever_action,
         )
 
-    def _action(
-        self, text: str, icon: str, slot: Callable[[], object], key: str | QKeySequence.StandardKey | None = None
-    ) -> QAction:
-        action = QAction(style.icon(icon), text, self)
-        if key is not None:
-            action.setShortcut(QKeySequence(key))
-            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-        action.triggered.connect(lambda _checked: slot())
-        self.table.addAction(action)
-        return action
-
     def _build_filter(self) -> None:
-        self.filter.setPlaceholderText(self.tr("Filter by name or folder"))
         self.filter.setAccessibleName(self.tr("Filter the ledger by name or folder"))
-        self.filter.setClearButtonEnabled(True)
-        self.filter.addAction(style.icon("search", "text_muted"), QLineEdit.ActionPosition.LeadingPosition)
-        self.filter.setMaximumWidth(360)
         self.groups.setAccessibleName(self.tr("Show only files in this state"))
         self.groups.view().setAccessibleName(self.tr("States"))
-        self.groups.setMinimumHeight(4 * style.SPACE)
         self.groups.addItem(self.tr("All"), "")
         known: tuple[document_words.Group, ...] = ("searchable", "partly", "failed", "password", "missing", "skipped")
         for group in known:
@@ -143,7 +125,6 @@ class LedgerWindow(QWidget):
             self.groups.addItem(style.icon(state.icon, state.role), state.words, group)
         self.groups.insertSeparator(self.groups.count())
         self.groups.addItem(style.icon("trash", "text_muted"), self.tr("Recently removed"), REMOVED)
-        style.set_role(self._count, "muted")
 
     def _build_table(self) -> None:
         table = self.table
@@ -157,19 +138,14 @@ class LedgerWindow(QWidget):
             table.setColumnWidth(column, width)
 
     def _lay_out(self) -> None:
-        top = QHBoxLayout()
-        top.setSpacing(style.SPACE)
-        top.addWidget(self.filter, 1)
-        top.addWidget(self.groups)
-        top.addStretch(1)
-        top.addWidget(self._count)
+        top = tables.filter_row(self.filter, self.tr("Filter by name or folder"), self.groups, self._count)
         self._path.setTextFormat(Qt.TextFormat.PlainText)
         self._path.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._path.setMinimumWidth(40)
         style.set_role(self._path, "muted")
         buttons = QHBoxLayout()
         buttons.setSpacing(style.SPACE)
-        self.buttons = {action: self._button(action) for action in (*self._actions, self.copy_action)}
+        self.buttons = {action: tables.button(action, self) for action in (*self._actions, self.copy_action)}
         for action in self._actions:
             buttons.addWidget(self.buttons[action])
         buttons.addStretch(1)
@@ -183,13 +159,6 @@ class LedgerWindow(QWidget):
         layout.addWidget(self._path)
         layout.addWidget(self.card)
         layout.addLayout(buttons)
-
-    def _button(self, action: QAction) -> QPushButton:
-        button = QPushButton(action.icon(), action.text(), self)
-        button.setToolTip(action.toolTip())
-        button.clicked.connect(action.trigger)
-        button.setAutoDefault(False)
-        return button
 
     def _connect(self) -> None:
         self._holdings.listed.connect(self._fill)

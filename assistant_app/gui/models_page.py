@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import PurePath
 
-from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QStandardItemModel
-from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
+from PySide6.QtCore import QPoint, Qt, QTimer, Signal
+from PySide6.QtGui import QAction, QDragEnterEvent, QDropEvent, QKeySequence, QStandardItemModel
+from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMenu, QPushButton, QWidget
 
 from assistant_app.gui import phrases, style
 from assistant_app.gui.drops import let_drops_through, local_paths
 from assistant_app.gui.engine_link import EngineLink, Failure, Job
 from assistant_app.gui.model_offers import ModelOffers
+from assistant_app.gui.model_removal import ModelRemoval
 from assistant_app.gui.server_settings import ServerSettings
 from assistant_app.gui.setting_row import LABEL_WIDTH, SettingRow
 from assistant_app.gui.settings_page import FactCard, FileList, Sentence, SettingsPage, bytes_text, number_text
@@ -33,7 +34,7 @@ class ModelsPage(SettingsPage):
         self._models: dict[str, Model] = {}
         self._found: list[Model] = []
         self._shown: Model | None = None
-        self._inspection: Job | None = None
+        self._adding: Job | None = None
         self._chosen = ""
         self.setAcceptDrops(True)
         self.list = FileList(self.tr("Models to choose from"), self.body)
@@ -44,17 +45,34 @@ class ModelsPage(SettingsPage):
         self.use = QPushButton(self.tr("&Use this model"), self.body)
         style.set_role(self.use, "primary")
         self.use.clicked.connect(self._use)
+        self.remove = QPushButton(style.icon("trash"), "", self.body)
+        style.set_role(self.remove, "quiet")
+        self.remove.clicked.connect(self._remove)
+        self.removal = ModelRemoval(link, self.body)
         self.failure = Sentence(self.body)
         self._dialog: QFileDialog | None = None
         self._build()
+        self._connect()
+
+    def _connect(self) -> None:
+        self.removal.removed.connect(self._on_removed)
+        self.removal.put_back.connect(self._on_put_back)
+        self.removal.failed.connect(self._on_failed)
+        key = QAction(self.tr("Remove the model"), self.list)
+        key.setShortcut(QKeySequence(QKeySequence.StandardKey.Delete))
+        key.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+        key.triggered.connect(self._remove)
+        self.list.addAction(key)
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.list.customContextMenuRequested.connect(self._show_menu)
 
     def _build(self) -> None:
         self.add_heading(self.tr("The model that answers"))
         self.add_text(
             self.tr(
                 "The starter model comes with Docent. It is small: quick, but it makes mistakes. A bigger model answers"
-                " better. Download one below, choose any chat model in a GGUF file, or drop it on this page. Models"
-                " that other programs keep on this computer are used where they are."
+                " better. Download one below, choose any chat model in a GGUF file, or drop it on this page: it stays"
+                " where it is. Models that other programs keep on this computer are used where they are."
             )
         )
         self.column.addWidget(self.list)
@@ -63,7 +81,9 @@ class ModelsPage(SettingsPage):
         row.addStretch(1)
         self.column.addLayout(row)
         self.column.addWidget(self.failure)
+        self.column.addWidget(self.removal.notice)
         buttons = QHBoxLayout()
+        buttons.addWidget(self.remove)
         buttons.addStretch(1)
         buttons.addWidget(self.use)
         self.card.column.addLayout(buttons)
@@ -151,6 +171,9 @@ class ModelsPage(SettingsPage):
         job = self._link.request(messages.ListModels())
         job.finished.connect(self._on_models)
         job.failed.connect(self._on_failed)
+        self._find()
+
+    def _find(self) -> None:
         # In a lane of its own, because other programs' folders can be large: they join the list when they are known.
         job = self._link.request(shelf.FindModels())
         job.finished.connect(self._on_found)
@@ -171,9 +194,6 @@ class ModelsPage(SettingsPage):
         known = {model.path: model for model in sorted(models, key=lambda each: not each.starter)}
         for model in self._found:
             known.setdefault(model.path, model)
-        # What was chosen and not used yet stays in sight.
-        if self._shown is not None and self._shown.path not in known:
-            known[self._shown.path] = self._shown
         self._models = known
         files = [(model.path, self._title(model), self._line(model), model.in_use) for model in known.values()]
         self.list.show_files(files, self._chosen)
@@ -186,7 +206,8 @@ class ModelsPage(SettingsPage):
         model = self._models.get(self.list.chosen_path())
         if model is not None:
             self._chosen = model.path
-            self._show(model)
+            if model != self._shown:  # else the card would flicker with every list that comes
+                self._show(model)
 
     def _show(self, model: Model) -> None:
         self._shown = model
@@ -205,7 +226,12 @@ class ModelsPage(SettingsPage):
         self.card.show_facts(self._title(model), facts)
         self.use.setEnabled(not model.in_use)
         self.use.setText(self.tr("In use") if model.in_use else self.tr("&Use this model"))
+        self.remove.setVisible(bool(model.removal))
+        self.remove.setText(self._removal_words(model))
         self.card.show()
+
+    def _removal_words(self, model: Model) -> str:
+        return self.tr("&Remove from the list") if model.removal == "list" else self.tr("&Remove…")
 
     def _line(self, model: Model) -> str:
         parts = [model.quantisation, bytes_text(model.size)]
@@ -223,7 +249,6 @@ class ModelsPage(SettingsPage):
 
     def _on_downloaded(self, model: object) -> None:
         if isinstance(model, Model):
-            self._shown = model
             self._chosen = model.path
             self._list()
 
@@ -240,10 +265,8 @@ class ModelsPage(SettingsPage):
     def _on_used(self, event: messages.Event) -> None:
         self._settings.reload()
         if isinstance(event, messages.Models):
-            self._shown = None
-            listed = {model.path for model in event.models}
-            self._found = [model for model in self._found if model.path not in listed]
             self._show_models(event.models)
+            self._find()  # one of another program that is in use no more is found again
         self.model_changed.emit()
 
     def _on_use_failed(self, failure: Failure) -> None:
@@ -256,8 +279,54 @@ class ModelsPage(SettingsPage):
 
     def _on_context(self, _key: str, _value: object) -> None:
         """Another context length takes another amount of memory."""
-        self._shown = None
         self._list()
+
+    # ------------------------------------------------------------ removed, and put back
+
+    def _remove(self) -> None:
+        """Also where it cannot be removed: the engine says why."""
+        if self._shown is not None:
+            self.failure.say("")
+            self.removal.remove(self._shown)
+
+    def _on_removed(self, event: shelf.ModelShelved) -> None:
+        row = self.list.currentRow()
+        self._chosen = ""
+        self._on_shelved(event)
+        self.list.setCurrentRow(min(row, self.list.count() - 1))
+        self.list.setFocus()
+        self.ensureWidgetVisible(self.removal.notice)
+
+    def _on_put_back(self, event: shelf.ModelShelved) -> None:
+        self._chosen = event.path
+        self._on_shelved(event)
+        self.list.setFocus()
+
+    def _on_shelved(self, event: shelf.ModelShelved) -> None:
+        self._settings.reload()
+        self._show_models(event.models)
+        self._find()  # one that was added from another program's folder is offered again
+        self.offers.refresh()
+        self.model_changed.emit()
+
+    def _show_menu(self, at: QPoint) -> None:
+        item = self.list.itemAt(at)
+        if item is not None:
+            self.list.setCurrentItem(item)
+            self.make_menu().popup(self.list.viewport().mapToGlobal(at))
+
+    def make_menu(self) -> QMenu:
+        """What can be done with the chosen model."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        use = menu.addAction(self.tr("&Use this model"), self._use)
+        menu.addSeparator()
+        if self._shown is not None:
+            use.setEnabled(not self._shown.in_use)
+            words = self._removal_words(self._shown) + "\t" + self.tr("Del")
+            remove = menu.addAction(style.icon("trash"), words, self._remove)
+            remove.setEnabled(bool(self._shown.removal))
+        return menu
 
     # ------------------------------------------------------------ another file
 
@@ -265,23 +334,22 @@ class ModelsPage(SettingsPage):
         self._dialog = QFileDialog(self, self.tr("Choose a model"), "", self.tr("GGUF models (*.gguf);;All files (*)"))
         self._dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        self._dialog.fileSelected.connect(self.inspect)
+        self._dialog.fileSelected.connect(self.add)
         self._dialog.open()
 
-    def inspect(self, path: str) -> None:
-        """Show what the header of the file at ``path`` says, before it is used."""
+    def add(self, path: str) -> None:
+        """Keep the file at ``path`` in the list, and show what its header says; it is not used yet."""
         self.failure.say("")
-        self._inspection = self._link.request(messages.InspectModel(path=path))
-        self._inspection.finished.connect(self._on_inspected)
-        self._inspection.failed.connect(self._on_failed)
+        self.removal.notice.close_notice()
+        self._adding = self._link.request(shelf.AddModel(path=path))
+        self._adding.finished.connect(self._on_added)
+        self._adding.failed.connect(self._on_failed)
 
-    def _on_inspected(self, event: messages.Event) -> None:
-        latest = self._inspection is not None and event.job == self._inspection.number
-        if isinstance(event, messages.ModelInspected) and latest:
-            self._shown = event.model
-            self._chosen = event.model.path
-            known = [each for each in self._models.values() if each.path != event.model.path]
-            self._show_models([*known, event.model])
+    def _on_added(self, event: messages.Event) -> None:
+        latest = self._adding is not None and event.job == self._adding.number
+        if isinstance(event, shelf.ModelShelved) and latest:
+            self._chosen = event.path
+            self._show_models(event.models)
             self.use.setFocus()
             self.ensureWidgetVisible(self.use)
 
@@ -293,7 +361,7 @@ class ModelsPage(SettingsPage):
         path = _gguf(local_paths(event.mimeData()))
         if path:
             event.acceptProposedAction()
-            self.inspect(path)
+            self.add(path)
 
     # ------------------------------------------------------------ the devices
 

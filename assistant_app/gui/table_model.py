@@ -53,10 +53,18 @@ class TableModel(QAbstractTableModel):
 
     def clear(self) -> None:
         """Forget all rows and columns."""
+        self.show([], [])
+
+    def show(self, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Show these and nothing else; where they are what is shown, the view stays as it is."""
+        if (list(columns), list(rows)) == (self._columns, self._rows):
+            return
         self.beginResetModel()
-        for held in (self._rows, self._cells, self._cited, self._columns):
-            held.clear()
-        self._places.clear()
+        self._rows = list(rows)
+        self._places = {row.path: number for number, row in enumerate(rows)}
+        self._cells = [_cells(row) for row in rows]
+        self._cited = [_cited(row) for row in rows]
+        self._columns = list(dict.fromkeys([*columns, *(name for cells in self._cells for name in cells)]))
         self.endResetModel()
 
     @property
@@ -69,9 +77,8 @@ class TableModel(QAbstractTableModel):
 
     def take(self, row: Row) -> None:
         """Show a row, in the place of the one of the same document if there is one."""
-        cells = _cells(row)
+        cells, cited = _cells(row), _cited(row)
         self.add_columns(list(cells))
-        cited = {each.number: each for each in row.answer.citations} if row.answer else {}
         at = self._places.get(row.path)
         if at is not None:
             self._rows[at], self._cells[at], self._cited[at] = row, cells, cited
@@ -193,6 +200,10 @@ def _cells(row: Row) -> dict[str, AnswerValue]:
     return {"answer": AnswerValue(name="answer", text=answer.answer, citation=first)} if answer.format == "text" else {}
 
 
+def _cited(row: Row) -> dict[int, Citation]:
+    return {each.number: each for each in row.answer.citations} if row.answer else {}
+
+
 def _look(row: Row) -> tuple[str, str]:
     """Icon and colour of its state."""
     if row.answer is None:
@@ -229,6 +240,14 @@ class ShownTable(QSortFilterProxyModel):
         """What stands in line ``number`` of the view."""
         return self._model.row(self.mapToSource(self.index(number, 0)).row())
 
+    def paths(self) -> list[str]:
+        """The documents of all rows in the order of the view, also of those that are filtered out."""
+        column, rows = self.sortColumn(), list(range(self._model.rowCount()))
+        if column >= 0:
+            is_last_first = self.sortOrder() == Qt.SortOrder.DescendingOrder
+            rows.sort(key=lambda row: _place(self._model.index(row, column)), reverse=is_last_first)
+        return [self._model.row(row).path for row in rows]
+
     def narrow(self, text: str) -> None:
         """Show only what has all words of ``text``."""
         self.beginFilterChange()
@@ -242,7 +261,12 @@ class ShownTable(QSortFilterProxyModel):
         return all(word in searched for word in self._words)
 
     def lessThan(self, left: _Index, right: _Index) -> bool:
-        return _sort_key(left.data()) < _sort_key(right.data())
+        return _place(left) < _place(right)
+
+
+def _place(cell: _Index) -> tuple[tuple[int, float, str], int]:
+    """What is sorted by; of equal cells the one that came first is the lesser."""
+    return _sort_key(cell.data()), cell.row()
 
 
 def _sort_key(shown: Any) -> tuple[int, float, str]:

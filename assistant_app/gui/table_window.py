@@ -37,6 +37,9 @@ from assistant_app.protocol.records import Document
 
 _SIZE = QSize(1180, 720)
 _TYPING_MS = 150
+_SETTLE_MS = 1000
+"""While the library changes, what is filled is read again once in so long."""
+
 _CHOICE_WIDTH = 320
 _WIDTHS = (220, 168)
 _VALUE_WIDTH = 200
@@ -62,12 +65,16 @@ class TableWindow(QWidget):
         self._holdings = holdings
         self._state = state
         self._job: Job | None = None
+        self._reading: Job | None = None
+        self._is_stale = False
+        """The library changed while the table was being filled."""
+
         self._ticked: list[str] = []
         self._filled = ("", "")
         """The assistant and the question that the rows belong to."""
 
         self._is_stopped = False
-        """Not all of them were asked."""
+        """Some of the documents have no row."""
 
         self._on_action: Callable[[], object] | None = None
         self.setWindowTitle(self.tr("Fill a table"))
@@ -89,6 +96,7 @@ class TableWindow(QWidget):
         self.reason = QLabel(self)
         self.export_button = QPushButton(style.icon("export"), self.tr("&Export…"), self)
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
+        self._soon = QTimer(self, singleShot=True)
         self._prepare()
         self._build()
         self._connect()
@@ -182,9 +190,11 @@ class TableWindow(QWidget):
     def _connect(self) -> None:
         self._shelf.changed.connect(self._fill_assistants)
         for signal in (self._holdings.listed, self._holdings.updated, self._holdings.gone):
-            signal.connect(lambda *_: self._fill_documents())
-        self.assistant.currentIndexChanged.connect(lambda _index: self._on_assistant())
-        self.documents.currentIndexChanged.connect(lambda _index: self._show_running())
+            signal.connect(lambda *_: self._fill_documents(_SETTLE_MS))
+        self._soon.timeout.connect(self._read)
+        for box, then in ((self.assistant, self._on_assistant), (self.documents, self._read_soon)):
+            box.currentIndexChanged.connect(lambda _index: self.notice.close_notice())  # it was said of another table
+            box.currentIndexChanged.connect(lambda _index, then=then: then())
         self.question.textChanged.connect(lambda _text: self._show_running())
         self.question.returnPressed.connect(self.begin_button.click)
         self.begin_button.clicked.connect(lambda _checked: self.begin())
@@ -211,7 +221,7 @@ class TableWindow(QWidget):
         self._ticked = list(ticked)
         self._shelf.refresh()
         self._fill_assistants()
-        if name and self._job is None and not self.model.rowCount():
+        if name and self._job is None:
             self.assistant.setCurrentIndex(max(self.assistant.findData(name), 0))
         self._fill_documents()
         if ticked and self._job is None:
@@ -237,10 +247,11 @@ class TableWindow(QWidget):
         if assistant is None or not (self.begin_button.isEnabled() or anew) or self._job is not None:
             return
         question = self.question.text().strip()
-        belongs = (assistant.name, question or assistant.question)
-        if anew or belongs != self._filled:
+        if anew or self._asked() != self._filled or self._reading is not None or self._soon.isActive():
             self.model.clear()
-        self._filled = belongs
+        self._soon.stop()
+        self._reading = None
+        self._filled = self._asked()
         self.notice.close_notice()
         self.progress.setRange(0, 0)
         self.progress_words.setText(self.tr("Beginning…"))
@@ -263,6 +274,11 @@ class TableWindow(QWidget):
 
     def _chosen(self) -> Assistant | None:
         return self._shelf.get(str(self.assistant.currentData() or ""))
+
+    def _asked(self) -> tuple[str, str]:
+        """The assistant and the question that are chosen."""
+        assistant = self._chosen()
+        return (assistant.name, self.question.text().strip() or assistant.question.strip()) if assistant else ("", "")
 
     def _fill_assistants(self) -> None:
         chosen = str(self.assistant.currentData() or "")
@@ -288,7 +304,7 @@ class TableWindow(QWidget):
     def _searchable(self) -> list[Document]:
         return [each for each in self._holdings.documents.values() if each.status in _SEARCHABLE]
 
-    def _fill_documents(self) -> None:
+    def _fill_documents(self, read_after_ms: int = 0) -> None:
         chosen, known, assistant = self.documents.currentData(), self._searchable(), self._chosen()
         self.documents.blockSignals(True)
         self.documents.clear()
@@ -306,6 +322,7 @@ class TableWindow(QWidget):
             self.documents.addItem(_counted(words, count), _COLLECTION + name)
         self.documents.setCurrentIndex(max(self.documents.findData(chosen), 0))
         self.documents.blockSignals(False)
+        self._read_soon(read_after_ms)
         self._show_running()
 
     def _paths(self) -> list[str]:
@@ -331,9 +348,7 @@ class TableWindow(QWidget):
 
     def _show_running(self) -> None:
         running, rows = self._job is not None, self.model.rowCount()
-        assistant = self._chosen()
-        asked = (assistant.name, self.question.text().strip() or assistant.question) if assistant else ("", "")
-        is_same = bool(rows) and asked == self._filled
+        is_same = bool(rows) and self._asked() == self._filled
         obstacle = self._obstacle()
         self.begin_button.setText(self.tr("&Go on") if is_same and self._is_stopped else self.tr("&Fill the table"))
         self.begin_button.setVisible(not running)
@@ -372,12 +387,55 @@ class TableWindow(QWidget):
         self.filter.setFocus(Qt.FocusReason.ShortcutFocusReason)
         self.filter.selectAll()
 
+    # ------------------------------------------------------------ what was filled before
+
+    def _read_soon(self, after_ms: int = 0) -> None:
+        if not self._soon.isActive() or after_ms < self._soon.remainingTime():
+            self._soon.start(after_ms)
+
+    def _read(self) -> None:
+        """Show what was filled before; it is asked for again as soon as something else is chosen."""
+        assistant = self._chosen()
+        self._is_stale = self._job is not None
+        if self._is_stale or assistant is None or not self.isVisible():
+            return
+        job = self._reading = self._link.request(assistants.ReadTable(assistant=assistant.name, paths=self._paths()))
+        job.finished.connect(lambda event: self._on_read(job, event))
+        job.failed.connect(lambda failure: self._on_unread(job, failure))
+
+    def _on_read(self, job: Job, event: messages.Event) -> None:
+        if job is not self._reading or not isinstance(event, assistants.Table):
+            return
+        self._reading = None
+        self._filled = (event.assistant, event.question)
+        self._is_stopped = event.stopped
+        self.model.show(event.columns, event.rows)
+        assistant = self._chosen()
+        own = assistant.question.strip() if assistant else ""
+        question = "" if event.question == own else event.question
+        if not self.question.isModified() and question != self.question.text():  # what is being typed stays
+            self.question.setText(question)
+        self._show_running()
+
+    def _on_unread(self, job: Job, failure: Failure) -> None:
+        if job is not self._reading:
+            return
+        self._reading = None
+        if failure.code == Code.ENGINE_DIED:  # the library is listed again when it is back, and this read
+            return
+        self.model.clear()
+        self._filled = ("", "")
+        self._show_running()
+        if failure.code != Code.TABLE_EMPTY:  # then the list of documents says it
+            self._say(phrases.failure_sentence(failure), "warning")
+
     # ------------------------------------------------------------ what comes
 
     def _on_row(self, event: messages.Event) -> None:
         if not isinstance(event, assistants.RowFilled):
             return
         self.model.take(event.row)
+        self.question.setModified(False)  # it is kept with its rows, and comes back with them
         self.progress.setRange(0, event.total)
         self.progress.setValue(event.done)
         words = self.tr("{done} of {total}").format(done=number_text(event.done), total=number_text(event.total))
@@ -415,6 +473,8 @@ class TableWindow(QWidget):
     def _end(self, *, stopped: bool) -> None:
         self._job = None
         self._is_stopped = stopped
+        if self._is_stale:
+            self._read_soon()
         self._show_running()
         if self.isActiveWindow():
             self.table.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -467,9 +527,11 @@ class TableWindow(QWidget):
         dialog.open()
 
     def export(self, path: str) -> None:
-        """Write all that was filled with the assistant."""
+        """Write the rows in their order, also those that are filtered out."""
         self._state.setValue("folders/table", str(Path(path).parent))
-        job = self._link.request(assistants.ExportTable(assistant=self._filled[0], path=path))
+        name, question = self._filled
+        request = assistants.ExportTable(assistant=name, path=path, question=question, paths=self.shown.paths())
+        job = self._link.request(request)
         job.finished.connect(lambda _event: self._tell_written(path))
         job.failed.connect(lambda failure: self._say(phrases.failure_sentence(failure), "warning"))
 

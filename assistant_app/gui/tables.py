@@ -1,9 +1,24 @@
-"""What the tables of the windows have in common: their looks, their selected rows, moments in a cell."""
+"""What the tables of the windows have in common: their looks, actions, what stands above them, moments in a cell."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import QDateTime, QLocale, QSize, Qt, QTimeZone
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QTableView,
+    QWidget,
+)
+
+from assistant_app.gui import style
 
 _ROOM = 12
 """Pixels above and below the text of a row, together."""
@@ -30,6 +45,49 @@ def dress(table: QTableView, name: str) -> None:
     header.setSectionsMovable(True)
     header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
     header.setMinimumSectionSize(40)
+
+
+def action(
+    table: QTableView,
+    text: str,
+    icon: str,
+    slot: Callable[[], object],
+    key: str | QKeySequence.StandardKey | None = None,
+) -> QAction:
+    """What can be done with the rows of ``table``; ``key`` does it while the table has the focus."""
+    made = QAction(style.icon(icon), text, table)
+    if key is not None:
+        made.setShortcut(QKeySequence(key))
+        made.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+    made.triggered.connect(lambda _checked: slot())
+    table.addAction(made)
+    return made
+
+
+def button(of: QAction, parent: QWidget) -> QPushButton:
+    """A button that does an action."""
+    made = QPushButton(of.icon(), of.text(), parent)
+    made.setToolTip(of.toolTip())
+    made.clicked.connect(of.trigger)
+    made.setAutoDefault(False)
+    return made
+
+
+def filter_row(search: QLineEdit, words: str, groups: QComboBox, count: QLabel) -> QHBoxLayout:
+    """What stands above a table: a field to search in, which asks with ``words``, a choice of rows, their number."""
+    search.setPlaceholderText(words)
+    search.setClearButtonEnabled(True)
+    search.addAction(style.icon("search", "text_muted"), QLineEdit.ActionPosition.LeadingPosition)
+    search.setMaximumWidth(360)
+    groups.setMinimumHeight(4 * style.SPACE)
+    style.set_role(count, "muted")
+    row = QHBoxLayout()
+    row.setSpacing(style.SPACE)
+    row.addWidget(search, 1)
+    row.addWidget(groups)
+    row.addStretch(1)
+    row.addWidget(count)
+    return row
 
 
 def selected_rows(table: QTableView) -> list[int]:

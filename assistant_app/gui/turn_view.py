@@ -12,12 +12,12 @@ from PySide6.QtCore import QEvent, QObject, QRect, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QResizeEvent, QTextCursor
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from assistant_app.gui import style
+from assistant_app.gui import adapter_words, style
 from assistant_app.gui.answer_view import AnswerView
 from assistant_app.gui.approval_buttons import AnswerEditor
 from assistant_app.gui.composer import QuestionField
 from assistant_app.protocol import messages
-from assistant_app.protocol.records import Answer, Turn, TurnKind
+from assistant_app.protocol.records import Answer, AnswerAdapter, Turn, TurnKind
 
 ApprovedAs = Literal["", "answer", "edited"]
 """As :attr:`Turn.approved`."""
@@ -220,11 +220,12 @@ class TurnView(QWidget):
 
     @property
     def switch(self) -> str:
-        """What is said above the question of another adapter than before; "" for none."""
+        """What is said above the question of other adapters, or other scales, than before; "" for none."""
         return "" if self._switch.isHidden() else self._switch.text()
 
     def mark_switch(self, before: Answer | None) -> Answer | None:
-        """Say above the question where another adapter answered than ``before``; returns what the next compares with.
+        """Say above the question where other adapters answered than ``before``, or the same with other scales; returns
+        what the next compares with.
 
         Only answers that a model wrote to a question count: sentences of the documents, and summaries, know no adapter.
         """
@@ -233,11 +234,10 @@ class TurnView(QWidget):
         if not counts or answer is None:
             self._switch.hide()
             return before
-        words = self.tr("From here on without an adapter")
-        if answer.adapter:
-            words = self.tr("From here on with the adapter {name}").format(name=answer.adapter)
-        self._switch.setText(words)
-        self._switch.setVisible(before is not None and before.adapter != answer.adapter)
+        now, earlier = adapter_words.laid(answer), adapter_words.laid(before or answer)
+        names = adapter_words.laid_words(now, earlier) or self.tr("No adapter")
+        self._switch.setText(self.tr("{adapters} from here on").format(adapters=names))
+        self._switch.setVisible(_acting(now) != _acting(earlier))
         return answer
 
     @property
@@ -377,3 +377,8 @@ class TurnView(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._bubble.fit(self.width() - self._edit.sizeHint().width())
+
+
+def _acting(adapters: Sequence[AnswerAdapter]) -> set[tuple[str, float]]:
+    """What tells whether the same adapters act in the same way; together they act in any order alike."""
+    return {(each.file, each.scale) for each in adapters}

@@ -26,6 +26,7 @@ from assistant_app.models.grammar import Constraint
 from assistant_app.models.laid_adapters import Laid, LaidAdapters
 from assistant_app.models.model_files import BATCH, check_memory, fitting_layers, inspect_model, read_chat_template
 from assistant_app.models.native import StopFlag, devices, log, make_sampler, physical_cores
+from assistant_app.models.restriction import Restricted, Rule
 from assistant_app.models.vocabulary import Vocabulary
 
 __all__ = ["ChatMessage", "ChatModel", "Generated", "Speed", "devices"]
@@ -92,6 +93,7 @@ class Generates(Protocol):
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
         grammar: str = "",
+        rule: Rule | None = None,
     ) -> Generated: ...
 
 
@@ -124,7 +126,8 @@ class ChatModel:
         Args:
             context: tokens; 0 for what the model was trained for, which is also the most.
             device: ``auto``, ``cpu`` or ``gpu``. Where there is no GPU, all three mean the processor. A model that
-                does not fit the GPU goes to the processor, and :attr:`fell_back` says so.
+                does not fit the GPU, or with which it cannot compute later, goes to the processor, and
+                :attr:`fell_back` says so.
             gpu_layers: layers for the GPU, -1 for as many as fit its free memory.
             threads: processor threads, 0 for one per physical core.
             on_progress: gets a fraction from 0 to 1, and returns False to cancel.
@@ -164,6 +167,8 @@ class ChatModel:
     ) -> None:
         """Use :meth:`load`, which checks the file first."""
         self.path, self.name = path, name
+        self._gpu_layers, self._threads = gpu_layers, threads
+        self._left: ChatModel | None = None
         self._lock = threading.RLock()
         self._model: Any = None
         self._context: Any = None
@@ -285,6 +290,7 @@ class ChatModel:
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
         grammar: str = "",
+        rule: Rule | None = None,
     ) -> Generated:
         """Answer ``messages``.
 
@@ -298,6 +304,7 @@ class ChatModel:
             on_text: gets each piece as it is written, whole characters only, from the calling thread.
             cancelled: asked for every token and, from another thread, every 20 ms; true ends the answer.
             grammar: GBNF that the answer is held to, "" for none; what a model thinks before it is not.
+            rule: to which the answer is held instead of a grammar, null for none.
 
         Raises:
             DocentError: ``context_too_small`` (``needed``, ``context``) where not even a short answer fits behind the
@@ -313,7 +320,9 @@ class ChatModel:
             answer = _Answer(on_text, self._vocabulary.piece, started)
             opened = OPENED_THINKING.search(prompt)
             cached = self._keep_prefix(tokens)
-            constraint = Constraint(self._vocabulary.native, grammar, self.path) if grammar else None
+            vocabulary = self._vocabulary
+            constraint = Constraint(vocabulary.native, grammar, self.path) if grammar else None
+            restricted = Restricted(rule, vocabulary.piece, vocabulary.is_end, vocabulary.size) if rule else None
             sampler = make_sampler(temperature)
             log.clear()
             try:
@@ -324,11 +333,12 @@ class ChatModel:
                     else:
                         if opened:
                             answer.begin_thinking(opened[1])
-                        self._write(answer, sampler, max_tokens, cancelled, constraint)
+                        self._write(answer, sampler, max_tokens, cancelled, constraint or restricted)
             finally:
                 llama.llama_sampler_free(sampler)
                 if constraint is not None:
                     constraint.close()
+                self._drop_left()
             if not answer.stopped:
                 self._is_sound = math.isfinite(llama.llama_get_logits_ith(self._context, -1)[0])
             done = answer.done(prompt_tokens=len(tokens), cached_tokens=cached)
@@ -342,15 +352,15 @@ class ChatModel:
         sampler: Any,
         max_tokens: int,
         cancelled: Callable[[], bool],
-        constraint: Constraint | None,
+        constraint: Constraint | Restricted | None,
     ) -> None:
-        context, vocabulary = self._context, self._vocabulary
+        vocabulary = self._vocabulary
         while not cancelled():
             if constraint is None or answer.is_thinking:
-                token = llama.llama_sampler_sample(sampler, context, -1)
+                token = llama.llama_sampler_sample(sampler, self._context, -1)
             else:
-                token = constraint.sample(context, sampler)
-            if vocabulary.is_end(token):
+                token = constraint.sample(self._context, sampler)
+            if token is None or vocabulary.is_end(token):
                 return
             answer.add(token)
             if answer.tokens >= max_tokens or len(self._cached) >= self.context:
@@ -385,7 +395,55 @@ class ChatModel:
         self._cached.clear()
 
     def _decode(self, tokens: list[int], cancelled: Callable[[], bool]) -> bool:
-        """Let the model read ``tokens``; returns whether it was stopped before their end."""
+        """Let the model read ``tokens``; returns whether it was stopped before their end.
+
+        Where a graphics processor fails, most likely for want of memory, the processor reads everything again.
+        """
+        before = list(self._cached) if self._gpu_layers else []
+        try:
+            return self._read(tokens, cancelled)
+        except DocentError as problem:
+            if not self._gpu_layers:
+                raise
+            try:
+                self._to_processor(problem, cancelled)
+            except DocentError as other:
+                if other.code is Code.CANCELLED:
+                    return True
+                raise
+            return self._read([*before, *tokens], cancelled)
+
+    def _to_processor(self, problem: DocentError, cancelled: Callable[[], bool]) -> None:
+        """Go on without the graphics processor, with the same adapters. Where this raises, nothing has changed.
+
+        An answer under way may still use the vocabulary of the model before, which stays until :meth:`_drop_left`.
+
+        Raises:
+            DocentError: ``model_too_large``, ``model_load_failed``, ``adapter_*``, ``cancelled``.
+        """
+        check_memory(inspect_model(self.path, self.context))
+        other = ChatModel(self.path, self.name, self.context, 0, self._threads, lambda fraction: not cancelled())
+        try:
+            other.set_adapters(self._adapters.laid)
+        except BaseException:
+            other.close()
+            raise
+        for part in ("_model", "_context", "_memory", "_adapters", "_vocabulary", "_template"):
+            mine = getattr(self, part)
+            setattr(self, part, getattr(other, part))
+            setattr(other, part, mine)
+        self._stop.attach(self._context)
+        self._left, self._gpu_layers, self.speed = other, 0, None
+        self.fell_back = DocentError(Code.GPU_FULL, path=self.path, said=problem.details.get("said"))
+
+    def _drop_left(self) -> None:
+        """Free what was left on the graphics processor."""
+        if self._left is not None:
+            self._left.close()
+            self._left = None
+
+    def _read(self, tokens: list[int], cancelled: Callable[[], bool]) -> bool:
+        """As :meth:`_decode`, on the device where the model is."""
         self._is_sound = False
         for start in range(0, len(tokens), BATCH):
             if start and cancelled():
@@ -440,6 +498,7 @@ class ChatModel:
             self._adapters.lay(before)
             raise DocentError(Code.ADAPTER_LOAD_FAILED, path=path, said=problem.details.get("said")) from problem
         finally:
+            self._drop_left()
             self._forget()
 
     def scores(self, messages: Sequence[ChatMessage]) -> NDArray[np.float32]:
@@ -457,6 +516,7 @@ class ChatModel:
                 found = llama.llama_get_logits_ith(self._context, -1)
                 return np.array(np.ctypeslib.as_array(found, (self._vocabulary.size,)))
             finally:
+                self._drop_left()
                 self._forget()
 
     # ------------------------------------------------------------ the end
@@ -464,6 +524,7 @@ class ChatModel:
     def close(self) -> None:
         """Give the memory back. Harmless when repeated; nothing else may be called afterwards."""
         with self._lock:
+            self._drop_left()
             self._adapters.close()
             if self._context:
                 llama.llama_free(self._context)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from assistant_app.errors import Code, DocentError
 from assistant_app.models.chat_model import LEAST_ANSWER, ChatModel, Generated, Speed
 from assistant_app.models.chat_template import ChatMessage
+from assistant_app.models.restriction import Rule
 
 if TYPE_CHECKING:
     import httpx
@@ -147,10 +148,12 @@ class ServerModel:
         on_text: Callable[[str], None],
         cancelled: Callable[[], bool],
         grammar: str = "",
+        rule: Rule | None = None,
     ) -> Generated:
         """As :meth:`ChatModel.generate`; ``cancelled`` closes the connection, upon which a server stops.
 
-        The protocol knows no ``grammar``: it is passed over, and what comes is validated like any answer.
+        The protocol knows no ``grammar`` and no ``rule``: they are passed over, and what comes is validated like any
+        answer.
 
         Tokens are counted as the server counts them, where it does, else as :meth:`count` and by pieces.
 

@@ -118,11 +118,27 @@ class FillTable(Message, tag="fill_table"):
     anew: bool = False
 
 
+class ReadTable(Message, tag="read_table"):
+    """What was filled before of the ``paths`` (as in :class:`FillTable`) and holds still. Answered by :class:`Table`.
+
+    A line holds as long as its document and the assistant are as they were when it was filled. The question is the one
+    that was asked last, or the assistant's own where nothing holds.
+    """
+
+    assistant: str
+    paths: list[str] = []
+
+
 class ExportTable(Message, tag="export_table"):
-    """Write the table of an assistant as ``.csv`` or ``.xlsx``, with the page of each cell. Answered by ``Done``."""
+    """Write the lines of ``paths`` that hold, in that order, as ``.csv`` or ``.xlsx``, with the page of each cell.
+
+    ``question`` and ``paths`` are as in :class:`FillTable`. Answered by ``Done``.
+    """
 
     assistant: str
     path: str
+    question: str = ""
+    paths: list[str] = []
 
 
 # ---------------------------------------------------------------- events
@@ -161,7 +177,7 @@ class RowFilled(Message, tag="row_filled"):
 
 
 class Table(Message, tag="table"):
-    """The lines that are filled; ``columns`` are the names of the format's values."""
+    """The lines that are filled; ``columns`` are the names of the format's values; ``stopped``: some are missing."""
 
     assistant: str
     question: str

@@ -426,11 +426,14 @@ Request = (
     | assistants.ExportAssistant
     | assistants.CheckFormat
     | assistants.FillTable
+    | assistants.ReadTable
     | assistants.ExportTable
     | report.CheckAdapter
     | report.ReadReport
     | shelf.FindModels
     | shelf.AddModel
+    | shelf.RemoveModel
+    | shelf.PutBackModel
     | shelf.ListOffers
     | shelf.DownloadModel
     | shelf.DiscardDownload
@@ -785,6 +788,7 @@ Event = (
     | report.ReportProgress
     | report.FormatReported
     | shelf.ModelsFound
+    | shelf.ModelShelved
     | shelf.Offers
     | shelf.DownloadProgress
     | shelf.ModelDownloaded

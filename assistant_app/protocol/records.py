@@ -207,6 +207,22 @@ class AnswerValue(Record):
     citation: int | None = None
 
 
+class AnswerAdapter(Record):
+    """An adapter that was laid over the model while it wrote an answer.
+
+    Attributes:
+        file: its file's name without the ending, as :attr:`Answer.adapter` has it.
+        name: its own, as the shelf shows it.
+        version: as its card says, 1 where it has none.
+        scale: how strongly it acted: 1 is as it was trained.
+    """
+
+    file: str
+    name: str
+    version: int = 1
+    scale: float = 1.0
+
+
 class TokenCounts(Record):
     prompt: int = 0
     completion: int = 0
@@ -229,7 +245,8 @@ class Answer(Record):
     knowledge, ``exact`` one that is made of the documents' own sentences; ``server`` is the address of the server that
     wrote it, "" for the model in this process; ``valid`` is false for an answer that is not in its ``format``, and
     ``problem`` says where and why; ``values`` are a structured answer's; ``assistant`` is the name of the one that was
-    asked, "" for none.
+    asked, "" for none; ``adapters`` are those that ``adapter`` names, with their scales (in older answers there are
+    none).
     """
 
     question: str
@@ -252,6 +269,7 @@ class Answer(Record):
     problem: str = ""
     values: list[AnswerValue] = []
     assistant: str = ""
+    adapters: list[AnswerAdapter] = []
 
 
 class Candidate(Record):
@@ -382,6 +400,8 @@ class Model(Record):
         parts: number of files of a split model.
         fits: the estimate is within the memory of this computer.
         place: the program that keeps it ("LM Studio", "Ollama", ...), "" for Docent itself.
+        removal: what goes where it is removed: the ``file``, in Docent's own folder; its line in the ``list``, where it
+            was added; "" where it cannot be removed.
     """
 
     path: str
@@ -398,6 +418,7 @@ class Model(Record):
     place: str = ""
     starter: bool = False
     in_use: bool = False
+    removal: Literal["", "list", "file"] = ""
 
 
 class Figures(Record):
@@ -439,6 +460,7 @@ class AdapterCard(Record):
         licence: of the adapter: what its data asks for, "" where the person's own answers are its data.
         data_licence: sources of the data and their licences, in words.
         source: where the file came from, where it was not trained here.
+        extracts: it learnt to answer with words of a source and the source's number only, and is held to that.
     """
 
     name: str
@@ -464,6 +486,7 @@ class AdapterCard(Record):
     data_licence: str = ""
     about: str = ""
     source: str = ""
+    extracts: bool = False
 
 
 class Probe(Record):

@@ -63,7 +63,24 @@ class FindModels(Message, tag="find_models"):
 
 
 class AddModel(Message, tag="add_model"):
-    """Keep a file in the list of models; it stays where it is. Answered by ``Models``."""
+    """Keep a file in the list of models; it stays where it is. Answered by :class:`ModelShelved`."""
+
+    path: str
+
+
+class RemoveModel(Message, tag="remove_model"):
+    """Take a model off the list: one that was added, whose file stays where it is; or one in Docent's own folder, with
+    its file. Answered by :class:`ModelShelved`.
+
+    ``forever``: it is not kept for a day, but deleted at once.
+    """
+
+    path: str
+    forever: bool = False
+
+
+class PutBackModel(Message, tag="put_back_model"):
+    """Undo :class:`RemoveModel` within a day. Answered by :class:`ModelShelved`."""
 
     path: str
 
@@ -98,6 +115,18 @@ class ModelsFound(Message, tag="models_found"):
     """Models in the folders of other programs, each with its ``place``; those that Docent lists itself are left out."""
 
     models: list[Model]
+
+
+class ModelShelved(Message, tag="model_shelved"):
+    """The list of models changed.
+
+    ``path`` is the model that was added or put back; of one that was removed, what :class:`PutBackModel` is told, ""
+    where it cannot be put back. ``replaced``: it was in use, and the starter model takes its place.
+    """
+
+    path: str
+    models: list[Model]
+    replaced: bool = False
 
 
 class Offers(Message, tag="offers"):

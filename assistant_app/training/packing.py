@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 NO_LOSS = -100
 """What torch's cross entropy passes over."""
 
-LEAST_SHARED = 0.9
+LEAST_KEPT = 0.9
 """Share of a trunk that must be left when another example joins it."""
 
 
@@ -56,7 +56,7 @@ def pack(examples: Iterable[Encoded], room: int) -> list[Pack]:
             # The last token of a prompt belongs to its branch: it predicts the answer's first.
             shared = min(_shared(last.examples[0].prompt, example.prompt), last.trunk, len(example.prompt) - 1)
             joined = Pack((*last.examples, example), shared)
-            if shared >= LEAST_SHARED * last.trunk and joined.length <= room:
+            if shared >= LEAST_KEPT * last.trunk and joined.length <= room:
                 packs[-1] = joined
                 continue
         packs.append(Pack((example,), len(example.prompt) - 1))

@@ -20,6 +20,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from assistant_app.answering.extracts import Extracts, are_extracts
 from assistant_app.answering.format_check import Said as Answered
 from assistant_app.answering.format_check import beats, measure
 from assistant_app.errors import Code, DocentError, is_disk_full
@@ -185,7 +186,8 @@ def _run(folder: Path, say: Callable[[Said], None], orders: _Orders) -> bool:
         return False
     say(Said(state="measuring"))
     asked = held[:MEASURED]
-    figures = _measure(job.base, adapter, asked, say, orders)
+    extracts = are_extracts(examples)
+    figures = _measure(job.base, adapter, asked, say, orders, extracts=extracts)
     if figures is None:
         return False
     card = AdapterCard(
@@ -211,6 +213,7 @@ def _run(folder: Path, say: Callable[[Said], None], orders: _Orders) -> bool:
         data=job.data,
         data_licence=job.data_licence,
         about=job.about,
+        extracts=extracts,
     )
     jobs.write(folder / jobs.CARD, card)
     return True
@@ -236,9 +239,15 @@ def _agreement(one: Sequence[Sequence[int]], other: Sequence[Sequence[int]]) -> 
 
 
 def _measure(
-    base: str, adapter: Path, examples: Sequence[Example], say: Callable[[Said], None], orders: _Orders
+    base: str,
+    adapter: Path,
+    examples: Sequence[Example],
+    say: Callable[[Said], None],
+    orders: _Orders,
+    *,
+    extracts: bool,
 ) -> tuple[Figures, Figures] | None:
-    """The figures without and with the adapter; null where it was stopped."""
+    """The figures without and with the adapter, as it is used; null where it was stopped."""
     longest = 0
     figures: list[Figures] = []
     model = ChatModel.load(base, device="cpu")
@@ -246,7 +255,7 @@ def _measure(
         for laid in (None, str(adapter)):
             model.set_adapter(laid)
             answers: list[Answered] = []
-            for said in ask(model, examples, orders.stop.is_set):
+            for said in ask(model, examples, orders.stop.is_set, extracts=extracts and laid is not None):
                 answers.append(said)
                 longest += 1
                 say(Said(state="measuring", step=longest, steps=2 * len(examples)))
@@ -258,8 +267,11 @@ def _measure(
     return figures[0], figures[1]
 
 
-def ask(model: ChatModel, examples: Iterable[Example], cancelled: Callable[[], bool]) -> Iterator[Answered]:
-    """Let ``model`` answer each example, always taking the likeliest token."""
+def ask(
+    model: ChatModel, examples: Iterable[Example], cancelled: Callable[[], bool], *, extracts: bool = False
+) -> Iterator[Answered]:
+    """Let ``model`` answer each example, always taking the likeliest token; with ``extracts`` of those that the sources
+    allow."""
     for example in examples:
         began = time.perf_counter()
         generated = model.generate(
@@ -268,6 +280,7 @@ def ask(model: ChatModel, examples: Iterable[Example], cancelled: Callable[[], b
             temperature=0.0,
             on_text=lambda text: None,
             cancelled=cancelled,
+            rule=Extracts([source.text for source in example.sources]) if extracts else None,
         )
         yield Answered(generated.text.strip(), time.perf_counter() - began)
 

@@ -1,4 +1,4 @@
-"""``docent models``: what other programs keep, what is added, what is downloaded."""
+"""``docent models``: what other programs keep, what is added, downloaded and removed."""
 
 from __future__ import annotations
 
@@ -69,6 +69,46 @@ def test_a_file_is_added(docent: Run, tmp_path: Path) -> None:
     assert docent("add")[0] == 2
 
 
+def test_an_added_model_is_removed_and_put_back(docent: Run, tmp_path: Path) -> None:
+    path = ggufs.tiny_model(tmp_path / "mine.gguf", name="Mine")
+    docent("add", str(path))
+    docent("use", "Mine")
+    status, out, err = docent("remove", "Mine", "--json")
+    assert (status, [model["starter"] for model in json.loads(out)["models"]]) == (0, [True])
+    said = "Removed: Mine. Its file stays where it is. It was in use: the starter model takes its place."
+    assert err.splitlines()[-1] == said
+    assert path.exists()
+    status, out, _ = docent("remove", "Mine", "--undo", "--json")
+    (back,) = json.loads(out)["models"]
+    assert (status, back["path"], back["removal"], back["in_use"]) == (0, str(path), "list", True)
+    assert docent("remove", "Mine", "--undo", "--json")[:2] == (
+        1,
+        '{"error":"model_missing","details":{"path":"Mine"}}\n',
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["starter"], "model_shipped"),
+        (["Found"], "model_not_added"),
+        ([], None),
+        (["Found", "--undo", "--forever"], None),
+    ],
+)
+def test_what_makes_no_sense_to_remove_is_wrong_usage(
+    docent: Run, tmp_path: Path, arguments: list[str], code: str | None
+) -> None:
+    folder = tmp_path / "user" / "llama.cpp"
+    folder.mkdir(parents=True)
+    ggufs.tiny_model(folder / "found.gguf", name="Found")
+    status, out, err = docent("remove", *arguments, "--json")
+    assert status == 2
+    assert (json.loads(out)["error"] if code else None) == code
+    assert "Traceback" not in err
+    assert err != ""
+
+
 def test_what_can_be_downloaded_is_listed(docent: Run) -> None:
     status, out, _ = docent("download", "--json")
     offers = json.loads(out)["offers"]
@@ -84,6 +124,13 @@ def test_a_model_is_downloaded(docent: Run, hub: Hub) -> None:
     assert (status, model["name"]) == (0, "From the hub")
     assert " MB" in err
     assert "From the hub" in docent("list")[1]
+    status, _, err = docent("remove", "From the hub")
+    assert status == 0
+    assert "are deleted in a day; until then --undo puts it back." in err
+    assert not Path(model["path"]).exists()
+    assert docent("remove", "From the hub", "--undo")[0] == 0
+    assert docent("remove", "From the hub", "--forever")[0] == 0
+    assert "From the hub" not in docent("list")[1]
 
 
 @pytest.mark.parametrize(
@@ -118,3 +165,11 @@ def test_interrupted_it_is_gone_on_with_and_thrown_away(docent: Run, hub: Hub, t
     assert docent("download", REPO, "good.gguf", "--discard")[0] == 0
     assert "Begun" not in docent("download")[1]
     assert docent("download", "--discard")[0] == 2
+
+
+def test_a_file_that_is_used_stays_in_the_list(docent: Run, tmp_path: Path) -> None:
+    path = ggufs.tiny_model(tmp_path / "mine.gguf", name="Mine")
+    assert docent("use", str(path), "--json")[0] == 0
+    status, out, _ = docent("use", "starter", "--json")
+    assert status == 0
+    assert [(model["name"], model["in_use"]) for model in json.loads(out)["models"]][1:] == [("Mine", False)]

@@ -194,10 +194,110 @@ def test_a_cut_file_of_a_table_costs_a_line(kept: Service) -> None:
     assert len(whole.rows) == len(heard) == 3
 
 
+def read(service: Service, name: str, paths: list[Path] | None = None) -> protocol.Table:
+    request = protocol.ReadTable(assistant=name, paths=[str(path) for path in paths or ()])
+    answered = service.assisting.answer(request, print, lambda: False)
+    assert isinstance(answered, protocol.Table)
+    return answered
+
+
+def export(service: Service, name: str, to: Path, paths: list[Path] | None = None, **said: Any) -> None:
+    request = protocol.ExportTable(assistant=name, path=str(to), paths=[str(path) for path in paths or ()], **said)
+    service.assisting.answer(request, print, lambda: False)
+
+
+def written(path: Path) -> list[str]:
+    """The documents that a CSV names."""
+    with path.open(encoding="utf-8-sig", newline="") as stream:
+        return [line[0] for line in csv.reader(stream)][1:]
+
+
+def test_what_was_filled_is_read_again_with_its_question(kept: Service, leases: list[Path]) -> None:
+    mill, barn, field = leases
+    name = save(kept, exact=True)
+    assert read(kept, name).rows == []
+    filled, _ = fill(kept, name, question="What is the rent?", paths=[str(mill), str(barn)])
+    found = read(kept, name)
+    assert (found.rows, found.columns, found.question) == (filled.rows, filled.columns, "What is the rent?")
+    assert found.stopped, "one is missing"
+    assert not read(kept, name, [barn]).stopped
+    assert read(kept, name, [barn]).rows == filled.rows[1:]
+    fill(kept, name, question="Who pays?", paths=[str(field)])
+    assert [row.path for row in read(kept, name).rows] == [str(field)]
+    assert read(kept, name, [barn, mill]).question == "What is the rent?", "asked last of these"
+    with pytest.raises(DocentError) as problem:
+        read(kept, name, [Path("/nowhere.pdf")])
+    assert problem.value.code is Code.TABLE_EMPTY
+
+
+def test_what_failed_is_read_with_its_reason(kept: Service) -> None:
+    name = save(kept, question="What is the rent?", model="nowhere")
+    filled, _ = fill(kept, name)
+    assert read(kept, name).rows == filled.rows
+
+
+def test_lines_of_another_assistant_or_document_do_not_hold(kept: Service, tmp_path: Path) -> None:
+    paper = text_pdf(tmp_path / "paper.pdf", [["The rent of the hut is $5 a month."]])
+    other = text_pdf(tmp_path / "other.pdf", [["The rent of the shed is $6 a month."]])
+    kept.index([str(paper), str(other)])
+    try:
+        name = save(kept, exact=True)
+        fill(kept, name, question="What is the rent?", paths=[str(paper), str(other)])
+        text_pdf(paper, [["The rent of the hut is $7 a month."]])
+        kept.index([str(paper)])
+        assert [row.path for row in read(kept, name, [paper, other]).rows] == [str(other)]
+        export(kept, name, tmp_path / "t.csv", [paper, other], question="What is the rent?")
+        assert written(tmp_path / "t.csv") == ["other.pdf"]
+        _, heard = fill(kept, name, question="What is the rent?", paths=[str(paper), str(other)], after=1)
+        assert heard[0].row.answer.citations[0].quote.startswith("The rent of the hut is $7"), "asked again"
+        kept.assisting.save(Assistant(name=name, exact=True, max_tokens=16, instructions="Be brief."), name)
+        assert (read(kept, name).rows, read(kept, name).question) == ([], "")
+        with pytest.raises(DocentError) as problem:
+            export(kept, name, tmp_path / "t.csv", question="What is the rent?")
+        assert problem.value.code is Code.TABLE_EMPTY
+    finally:
+        kept.remove([str(paper), str(other)])
+
+
+def test_only_what_is_asked_for_is_written_in_its_order(kept: Service, leases: list[Path], tmp_path: Path) -> None:
+    mill, barn, field = leases
+    name = save(kept, exact=True, question="What is the rent?", collections=["Small"])
+    fill(kept, name, paths=[str(path) for path in leases])
+    export(kept, name, tmp_path / "t.csv", [field, mill, tmp_path / "none.pdf"])
+    assert written(tmp_path / "t.csv") == ["field.pdf", "'=1+1.pdf"]
+    export(kept, name, tmp_path / "t.csv")
+    assert written(tmp_path / "t.csv") == ["field.pdf"], "that of the assistant's collection"
+    kept.remove([str(barn)])
+    try:
+        export(kept, name, tmp_path / "t.csv", [barn, field])
+        assert written(tmp_path / "t.csv") == ["field.pdf"]
+    finally:
+        kept.put_back([str(barn)])
+
+
+def test_begun_anew_forgets_the_chosen_documents_only(kept: Service, leases: list[Path]) -> None:
+    name = save(kept, exact=True, question="What is the rent?")
+    fill(kept, name)
+    _, heard = fill(kept, name, paths=[str(leases[0]), str(leases[1])], anew=True, after=1)
+    assert len(heard) == 1
+    assert [row.path for row in read(kept, name).rows] == [str(leases[0]), str(leases[2])]
+
+
+def test_a_label_that_no_document_states_is_written(kept: Service, tmp_path: Path) -> None:
+    name = save(
+        kept, format=OutputFormat(kind="labels", labels=["Not stated", "Unknown"]), question="Who is the mayor?"
+    )
+    filled, _ = fill(kept, name)
+    export(kept, name, tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open(encoding="utf-8-sig", newline="") as stream:
+        labels = [line[1] for line in csv.reader(stream)][1:]
+    assert labels == [row.answer.answer for row in filled.rows if row.answer]
+
+
 def test_a_table_is_written_as_csv_and_xlsx(kept: Service, tmp_path: Path) -> None:
     name = save(kept, exact=True, question="What is the rent?")
     with pytest.raises(DocentError) as problem:
-        kept.assisting.export("Yes, no, not stated", str(tmp_path / "none.csv"))
+        export(kept, "Yes, no, not stated", tmp_path / "none.csv")
     assert problem.value.code is Code.TABLE_EMPTY
     fill(kept, name)
     kept.assisting.answer(protocol.ExportTable(assistant=name, path=str(tmp_path / "t.csv")), print, lambda: False)
@@ -207,14 +307,14 @@ def test_a_table_is_written_as_csv_and_xlsx(kept: Service, tmp_path: Path) -> No
     assert [line[0] for line in lines[1:]] == ["'=1+1.pdf", "barn.pdf", "field.pdf"]  # no formula in a spreadsheet
     assert "$310" in lines[2][1]
     assert lines[2][2] == "1"
-    kept.assisting.export(name, str(tmp_path / "t.xlsx"))
+    export(kept, name, tmp_path / "t.xlsx")
     with ZipFile(tmp_path / "t.xlsx") as book:
         sheet = book.read("xl/worksheets/sheet1.xml")
         words = "".join(ElementTree.fromstring(book.read("xl/sharedStrings.xml")).itertext())
     assert b"<f>" not in sheet
     assert "=1+1.pdf" in words
     with pytest.raises(DocentError) as problem:
-        kept.assisting.export(name, str(tmp_path / "nowhere" / "t.csv"))
+        export(kept, name, tmp_path / "nowhere" / "t.csv")
     assert problem.value.code is Code.FILE_UNWRITABLE
 
 

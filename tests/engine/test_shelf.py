@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +17,9 @@ import pytest
 from assistant_app.engine.offline import ENVIRONMENT
 from assistant_app.engine.service import Service
 from assistant_app.errors import Code, DocentError
-from assistant_app.models import downloads, model_files
+from assistant_app.models import downloads, model_files, removed_models
 from assistant_app.models.chat_model import ChatModel
+from assistant_app.models.model_files import STARTER_NAME, starter_model
 from assistant_app.paths import Paths
 from assistant_app.protocol import messages, shelf
 from assistant_app.words import sentence
@@ -81,9 +84,23 @@ def test_over_the_pipe(engine: Engine, studio: Path, tmp_path: Path) -> None:
     assert isinstance(event, shelf.ModelsFound)
     assert [(model.place, model.name) for model in event.models] == [("LM Studio", "Studio's")]
     engine.send(shelf.AddModel(job=2, path=str(ggufs.tiny_model(tmp_path / "mine.gguf", name="Mine"))))
-    models, _ = engine.until(messages.Models, 2)
-    assert isinstance(models, messages.Models)
-    assert "Mine" in [model.name for model in models.models]
+    added, _ = engine.until(shelf.ModelShelved, 2)
+    assert isinstance(added, shelf.ModelShelved)
+    assert (added.path, added.models[-1].name) == (str(tmp_path / "mine.gguf"), "Mine")
+    engine.send(messages.UseModel(job=3, path=added.path))
+    engine.until(messages.Models, 3)
+    engine.send(shelf.RemoveModel(job=4, path=added.path))
+    gone, _ = engine.until(shelf.ModelShelved, 4)
+    assert isinstance(gone, shelf.ModelShelved)
+    assert ([model.name for model in gone.models], gone.replaced) == ([STARTER_NAME], True)
+    engine.send(shelf.PutBackModel(job=5, path=gone.path))
+    back, _ = engine.until(shelf.ModelShelved, 5)
+    assert isinstance(back, shelf.ModelShelved)
+    assert [(model.name, model.in_use) for model in back.models] == [(STARTER_NAME, False), ("Mine", True)]
+    engine.send(shelf.RemoveModel(job=6, path="starter"))
+    refused, _ = engine.until(messages.Failed, 6)
+    assert isinstance(refused, messages.Failed)
+    assert refused.code == Code.MODEL_SHIPPED
 
 
 def test_a_search_that_is_stopped_ends(home: Path, studio: Path) -> None:
@@ -103,6 +120,154 @@ def test_a_model_that_fell_back_to_the_processor_is_told_of_once(home: Path, tmp
     (note,) = told
     assert isinstance(note, messages.Noted)
     assert "“tiny.gguf” does not fit the graphics processor" in sentence(note.code, note.details)
+
+
+# ---------------------------------------------------------------- removed, and put back
+
+
+def refused(service: Service, name: str) -> Code:
+    with pytest.raises(DocentError) as caught:
+        service.shelf.remove(name)
+    return caught.value.code
+
+
+def removals(service: Service) -> dict[str, str]:
+    return {model.name: model.removal for model in service.list_models()}
+
+
+def kept(service: Service) -> list[Path]:
+    """The folders of removed models."""
+    return list((service.paths.models / "removed").glob("*"))
+
+
+def test_an_added_model_leaves_the_list_and_its_file_stays(home: Path, tmp_path: Path) -> None:
+    path = ggufs.tiny_model(tmp_path / "mine.gguf", name="Mine")
+    before = path.read_bytes()
+    with Service(Paths.resolve(home)) as service:
+        service.shelf.add(str(path))
+        assert removals(service) == {STARTER_NAME: "", "Mine": "list"}
+        gone = service.shelf.remove("Mine")
+        assert gone == (str(path), "Mine", 0, False)
+        assert (removals(service), path.read_bytes()) == ({STARTER_NAME: ""}, before)
+        assert refused(service, str(path)) is Code.MODEL_NOT_ADDED, "it is not in the list any more"
+        assert service.shelf.put_back("mine.gguf") == str(path)
+        assert (removals(service)["Mine"], kept(service)) == ("list", [])
+        service.shelf.remove(str(path), forever=True)
+        assert (path.read_bytes(), kept(service)) == (before, [])
+        with pytest.raises(DocentError) as caught:
+            service.shelf.put_back("Mine")
+        assert caught.value.code is Code.MODEL_MISSING
+
+
+def test_an_added_model_whose_file_went_away_can_be_removed(home: Path, tmp_path: Path) -> None:
+    path = ggufs.tiny_model(tmp_path / "mine.gguf", name="Mine")
+    with Service(Paths.resolve(home)) as service:
+        service.shelf.add(str(path))
+        path.rename(tmp_path / "away.gguf")
+        assert service.shelf.remove("mine").path == str(path)
+        assert json.loads((service.paths.models / "added.json").read_text()) == []
+
+
+def test_a_model_in_docents_folder_goes_whole_and_comes_back_whole(home: Path) -> None:
+    folder = Paths.resolve(home).models / "ada" / "split-GGUF"
+    folder.mkdir(parents=True)
+    first, second = ggufs.split_model(folder)
+    before = first.read_bytes(), second.read_bytes()
+    with Service(Paths.resolve(home)) as service:
+        service.shelf.add(str(second))
+        assert not (service.paths.models / "added.json").exists(), "it is in the list by itself"
+        assert removals(service)["Tiny"] == "file"
+        gone = service.shelf.remove(str(second))
+        assert gone == (str(first), "Tiny", len(before[0]) + len(before[1]), False)
+        assert (first.exists(), second.exists(), folder.parent.exists()) == (False, False, False)
+        assert (list(removals(service)), service.shelf.found()) == ([STARTER_NAME], [])
+    with Service(Paths.resolve(home)) as service:
+        assert service.shelf.put_back("Tiny") == str(first)
+        assert (first.read_bytes(), second.read_bytes()) == before
+        assert (removals(service)["Tiny"], kept(service)) == ("file", [])
+        service.shelf.remove("Tiny", forever=True)
+        assert list(service.paths.models.rglob("*.*")) == []
+
+
+def test_what_was_removed_is_deleted_after_a_day(home: Path) -> None:
+    with Service(Paths.resolve(home)) as service:
+        service.paths.models.mkdir(exist_ok=True)
+        for name in ("old", "new"):
+            ggufs.tiny_model(service.paths.models / f"{name}.gguf", name=name)
+            service.shelf.remove(name)
+        (old,) = (each for each in kept(service) if b'"old"' in (each / removed_models.REMOVED).read_bytes())
+        then = time.time() - removed_models.KEPT_SECONDS - 60
+        os.utime(old, (then, then))
+    with Service(Paths.resolve(home)) as service:
+        assert len(kept(service)) == 1
+        with pytest.raises(DocentError) as caught:
+            service.shelf.put_back("old")
+        assert caught.value.code is Code.MODEL_MISSING
+        assert Path(service.shelf.put_back("new")).exists()
+
+
+def test_a_file_that_took_its_place_meanwhile_stays(home: Path) -> None:
+    with Service(Paths.resolve(home)) as service:
+        service.paths.models.mkdir(exist_ok=True)
+        place = ggufs.tiny_model(service.paths.models / "tiny.gguf", name="Before")
+        service.shelf.remove("Before")
+        ggufs.tiny_model(place, name="After")
+        assert service.shelf.put_back("Before") == str(place)
+        assert list(removals(service)) == [STARTER_NAME, "After"]
+
+
+def test_the_starter_model_takes_the_place_of_one_that_was_in_use(home: Path) -> None:
+    with Service(Paths.resolve(home)) as service:
+        service.paths.models.mkdir(exist_ok=True)
+        tiny = ggufs.tiny_model(service.paths.models / "tiny.gguf")
+        service.use_model(str(tiny))
+        with service.models.use(path=None, adapter="none"):
+            pass
+        assert service.models.is_loaded
+        assert service.shelf.remove("Tiny").replaced
+        assert (service.models.is_loaded, service.models.chosen_path()) == (False, str(starter_model()))
+        service.shelf.put_back("Tiny")
+        assert service.models.chosen_path() == str(tiny), "what was undone is undone"
+        service.shelf.remove("Tiny")
+        other = ggufs.tiny_model(service.paths.models / "other.gguf", name="Other")
+        service.use_model(str(other))
+        service.shelf.put_back("Tiny")
+        assert service.models.chosen_path() == str(other), "another was chosen since"
+
+
+def test_what_is_not_the_persons_to_remove_says_why(home: Path, studio: Path, tmp_path: Path) -> None:
+    with Service(Paths.resolve(home)) as service:
+        assert refused(service, "starter") is refused(service, STARTER_NAME) is Code.MODEL_SHIPPED
+        assert refused(service, "Studio's") is Code.MODEL_NOT_ADDED
+        service.use_model("Studio's")
+        assert refused(service, str(studio)) is Code.MODEL_NOT_ADDED
+        assert removals(service)["Studio's"] == ""
+        assert service.models.chosen_path() == str(studio)
+        assert refused(service, "nothing.gguf") is Code.MODEL_MISSING
+        assert refused(service, str(tmp_path)) is Code.MODEL_NOT_ADDED
+        service.shelf.add(str(studio))
+        service.shelf.remove("Studio's")
+        assert [model.name for model in service.shelf.found()] == ["Studio's"], "it is offered again"
+    assert studio.exists()
+
+
+def test_nothing_is_lost_where_it_cannot_be_moved(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Paths.resolve(home).models
+    folder.mkdir(parents=True)
+    first, second = ggufs.split_model(folder)
+    move = shutil.move
+
+    def fails(source: Path, target: Path) -> None:
+        if source == second:
+            raise PermissionError(13, "in use")
+        move(source, target)
+
+    monkeypatch.setattr(shutil, "move", fails)
+    with Service(Paths.resolve(home)) as service:
+        service.use_model(str(first))
+        assert refused(service, "Tiny") is Code.FILE_UNWRITABLE
+        assert (first.exists(), second.exists(), kept(service)) == (True, True, [])
+        assert service.models.chosen_path() == str(first)
 
 
 # ---------------------------------------------------------------- downloads
@@ -166,6 +331,45 @@ def test_a_damaged_download_is_never_offered(service: Service, hub: Hub) -> None
     assert code_of(service, "good.gguf") is Code.DOWNLOAD_DAMAGED
     assert listed(service) == []
     assert list(service.paths.data.rglob("*.gguf")) == []
+
+
+def test_a_downloaded_model_is_removed_and_put_back(service: Service, hub: Hub) -> None:
+    path = Path(service.shelf.download(REPO, "good.gguf").path)
+    gone = service.shelf.remove("From the hub")
+    assert (gone.path, gone.size) == (str(path), len(hub.files[f"{REPO}/good.gguf"]))
+    assert (listed(service), path.parent.parent.exists()) == ([], False)
+    service.shelf.put_back("From the hub")
+    assert (listed(service), path.read_bytes()) == (["From the hub"], hub.files[f"{REPO}/good.gguf"])
+
+
+def test_half_a_download_goes_with_its_model_unless_it_runs(service: Service, hub: Hub) -> None:
+    place = service.paths.models / "ada" / "tiny-GGUF" / "good.gguf"
+    hub.hold_at = 2 * downloads.CHUNK
+    seen: list[Code] = []
+
+    def report(event: messages.Event) -> None:
+        if hub.held.is_set() and not seen:
+            place.parent.mkdir(parents=True)
+            ggufs.tiny_model(place, name="Put there by hand")
+            seen.extend(refused(service, name) for name in ("Put there by hand", str(place)))
+            place.unlink()
+            seen.append(refused(service, "good.gguf"))
+
+    with pytest.raises(DocentError) as caught:
+        service.shelf.download(REPO, "good.gguf", report=report, cancelled=lambda: len(seen) == 3)
+    assert (caught.value.code, seen) == (Code.CANCELLED, [Code.DOWNLOAD_BUSY] * 3)
+    assert len(service.shelf.downloads()) == 1
+    ggufs.tiny_model(place, name="Put there by hand")
+    assert service.shelf.remove("Put there by hand").path == str(place)
+    assert (service.shelf.downloads(), listed(service)) == ([], [])
+
+
+def test_half_a_download_alone_is_removed_by_its_name(service: Service, hub: Hub) -> None:
+    hub.cuts = [downloads.CHUNK, *[0] * 20]
+    assert code_of(service, "good.gguf") is Code.DOWNLOAD_CUT
+    gone = service.shelf.remove("good")
+    assert (gone.path, gone.size, service.shelf.downloads()) == ("", 0, [])
+    assert refused(service, "good") is Code.MODEL_MISSING
 
 
 def test_paused_gone_on_with_and_thrown_away(service: Service, hub: Hub) -> None:

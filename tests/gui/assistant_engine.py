@@ -1,7 +1,8 @@
 """The real pipe, assistants, formats and tables without a library or a model: a child process for tests of the window.
 
 ``python assistant_engine.py``; its folders are those of ``DOCENT_HOME``. Each document's answer is made of its file's
-name: ``bad`` is not in its format, ``broken`` fails, ``slow`` waits until it is stopped.
+name: ``bad`` is not in its format, ``broken`` fails, ``slow`` waits until it is stopped. A file ``changed`` among its
+folders names the document that has changed since.
 """
 
 from __future__ import annotations
@@ -37,7 +38,6 @@ MODELS = [
 ADAPTERS = [
     Adapter(path="/adapters/records.gguf", name="records", architecture="llama", size=1, rank=8, alpha=8.0, tensors=9)
 ]
-STORE = SimpleNamespace(content_hash="1")
 
 
 class Desk:
@@ -48,7 +48,12 @@ class Desk:
         self.paths.create()
         self.assisting = AssistantVerbs(cast(Any, self))
         self.collections = SimpleNamespace(all=self._collections)
-        self.catalog = SimpleNamespace(stored=lambda path: STORE)
+        self.catalog = SimpleNamespace(stored=self._stored)
+
+    def _stored(self, path: str) -> SimpleNamespace:
+        changed = self.paths.tables.parent / "changed"
+        is_changed = changed.exists() and changed.read_text(encoding="utf-8") == Path(path).stem
+        return SimpleNamespace(content_hash="2" if is_changed else "1")
 
     def documents(self, *, removed: bool = False) -> list[Document]:
         names = os.environ.get("DOCUMENTS", "a.pdf b.pdf").split()

@@ -178,7 +178,7 @@ def test_a_stopped_answer_can_be_corrected_but_is_not_good(qtbot: QtBot, window:
     qtbot.waitUntil(lambda: turn.answer.text == "It is ")
     assert not turn.answer.approval.isVisible()
     made.conversation.stop()
-    qtbot.waitUntil(lambda: not made.conversation.is_answering)
+    qtbot.waitUntil(lambda: turn.record is not None)
     assert turn.answer.approval.good.isHidden()
     assert turn.answer.approval.correct.isVisible()
 

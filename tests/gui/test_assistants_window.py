@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QMessageBox,
+    QScrollArea,
     QScrollBar,
     QSplitterHandle,
     QStyleOptionViewItem,
@@ -136,6 +137,12 @@ def kept(paths: Paths) -> dict[str, dict[str, object]]:
 def choose_kind(window: AssistantsWindow, kind: str) -> None:
     box = window.editor.format.kind
     box.setCurrentIndex(box.findData(kind))
+
+
+def wait_for_layout(qtbot: QtBot, window: AssistantsWindow) -> None:
+    """Until the table of fields has its room: a click on a button without a height would miss it."""
+    fields = window.editor.format.fields
+    wait(qtbot, lambda: fields.add_button.y() > fields.table.geometry().bottom())
 
 
 # ---------------------------------------------------------------- making, changing, throwing out
@@ -338,6 +345,7 @@ def test_a_table_of_fields_becomes_a_schema(qtbot: QtBot, opened: Open, paths: P
     assert form.note.text() == "Add the fields that every answer is to have."
     table = form.fields.table
     model = form.fields.model
+    wait_for_layout(qtbot, window)
     for name in ("rent", "since"):
         qtbot.mouseClick(form.fields.add_button, LEFT)
         (cell,) = (each for each in table.findChildren(QLineEdit) if each.isVisible())
@@ -382,6 +390,28 @@ def test_fields_are_moved_and_removed_with_the_keyboard(qtbot: QtBot, opened: Op
     settled(qtbot, window)
     assert "each field needs a name of its own" in window.editor.format.failure.text()
     assert not window.editor.save_button.isEnabled()
+
+
+def test_the_pane_scrolls_to_the_name_of_a_new_field(qtbot: QtBot, opened: Open) -> None:
+    window = opened()
+    window.resize(900, 420)
+    window.make_new()
+    choose_kind(window, "schema")
+    fields = window.editor.format.fields
+    fields.model.set_fields([FormatField(name=name) for name in "abcde"])
+    pane = window.editor.findChild(QScrollArea)
+    assert pane is not None
+    wait_for_layout(qtbot, window)
+    pane.verticalScrollBar().setValue(0)
+    assert not fields.add_button.visibleRegion().boundingRect().height(), "the table's end is out of sight"
+    fields.table.setFocus()
+    wait(qtbot, fields.table.hasFocus)
+    qtbot.keyClick(fields.table, Qt.Key.Key_Insert)
+    (name,) = (each for each in fields.table.findChildren(QLineEdit) if each.isVisible())
+    assert name.visibleRegion().boundingRect().height() == name.height()
+    settled(qtbot, window)
+    wait(qtbot, lambda: name.visibleRegion().boundingRect().height() == name.height())
+    assert name.hasFocus()
 
 
 def test_a_type_is_chosen_from_a_list(qtbot: QtBot, opened: Open) -> None:

@@ -1,4 +1,4 @@
-"""Downloads in the settings, from a hub on loopback through the real engine's verbs."""
+"""Downloads in the settings, from a hub on loopback through the real engine's verbs; and models that are removed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from PySide6.QtCore import QSettings, Qt
-from PySide6.QtWidgets import QPushButton
+from PySide6.QtWidgets import QAbstractButton, QPushButton
 from pytestqt.qtbot import QtBot
 
 from assistant_app.gui.download_row import DownloadRow
@@ -151,6 +151,121 @@ def test_what_went_wrong_is_said_in_words(page: ModelsPage, hub: Hub, qtbot: QtB
     qtbot.waitUntil(lambda: KEY in page.offers.rows and page.offers.rows[KEY].failure.text() != "", timeout=120_000)
     assert "came damaged" in page.offers.rows[KEY].failure.text()
     assert "From the hub" not in names(page)
+
+
+# ---------------------------------------------------------------- removed, and put back
+
+STARTER = "SmolLM2 135M Instruct (starter model)"
+
+
+def own(page: ModelsPage, home: Path, qtbot: QtBot) -> Path:
+    """A model in Docent's folder, chosen in the list."""
+    folder = Paths.resolve(home).models
+    folder.mkdir(exist_ok=True)
+    path = ggufs.tiny_model(folder / "tiny.gguf", name="Own")
+    page.refresh()
+    qtbot.waitUntil(lambda: "Own" in names(page), timeout=120_000)
+    page.list.setCurrentRow(names(page).index("Own"))
+    return path
+
+
+def ask(page: ModelsPage, answer: str) -> str:
+    """Answer the question whether to remove; returns the question."""
+    box = page.removal.question
+    assert box is not None
+    assert box.isVisible()
+    said = f"{box.text()} {box.informativeText()}".replace("\xa0", " ")
+    buttons: dict[str, QAbstractButton] = {button.text().replace("&", ""): button for button in box.buttons()}
+    buttons[answer].click()
+    return said
+
+
+def test_a_downloaded_model_is_removed_after_a_question_and_put_back(
+    page: ModelsPage, hub: Hub, home: Path, qtbot: QtBot
+) -> None:
+    first = catalogue.catalogue()[0]
+    row = page.offers.rows[first.repo, first.file]
+    with qtbot.waitSignal(page.offers.downloaded, timeout=120_000):
+        row.start.click()
+    qtbot.waitUntil(lambda: page.card.title.text() == "From the hub" and not row.start.isEnabled(), timeout=120_000)
+    path = Path(page.card.facts()["File"])
+    page.list.setFocus()
+    qtbot.keyClick(page.list, Qt.Key.Key_Delete)
+    said = ask(page, "Cancel")
+    assert said.startswith(f"Remove “From the hub” with its file ({page.card.facts()['Size']})? For a day")
+    qtbot.keyClick(page.list, Qt.Key.Key_Delete)
+    with qtbot.waitSignal(page.removal.removed, timeout=120_000):
+        ask(page, "Remove")
+    assert (names(page), path.exists()) == ([STARTER], False)
+    assert page.removal.notice.text == "“From the hub” was removed."
+    qtbot.waitUntil(lambda: row.start.text() == "Download" and row.start.isEnabled(), timeout=120_000)
+    with qtbot.waitSignal(page.removal.put_back, timeout=120_000):
+        page.removal.notice.action_button.click()
+    assert page.card.title.text() == "From the hub"
+    assert path.read_bytes() == hub.files[f"{first.repo}/{first.file}"]
+    qtbot.waitUntil(lambda: row.start.text() == "Downloaded", timeout=120_000)
+
+
+def test_deleted_for_good_it_cannot_be_put_back(page: ModelsPage, home: Path, qtbot: QtBot) -> None:
+    path = own(page, home, qtbot)
+    assert page.remove.text() == "&Remove…"
+    page.remove.click()
+    with qtbot.waitSignal(page.removal.removed, timeout=120_000):
+        ask(page, "Delete for good")
+    assert page.removal.notice.text == "“Own” was deleted."
+    assert not page.removal.notice.action_button.isVisible()
+    assert not path.exists()
+
+
+def test_an_added_model_in_use_leaves_the_list_at_once(
+    page: ModelsPage, home: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    settings = Paths.resolve(home).settings
+    path = ggufs.tiny_model(tmp_path / "mine.gguf", name="Mine")
+    page.add(str(path))
+    qtbot.waitUntil(lambda: page.card.title.text() == "Mine", timeout=120_000)
+    assert page.remove.text() == "&Remove from the list"
+    with qtbot.waitSignal(page.model_changed, timeout=120_000):
+        page.use.click()
+    with qtbot.waitSignal(page.model_changed, timeout=120_000):
+        page.remove.click()
+    assert page.removal.question is None
+    assert page.removal.notice.text == (
+        "“Mine” left the list; its file stays where it is. The starter model answers from the next question on."
+    )
+    assert (names(page), page.use.text(), path.exists()) == ([STARTER], "In use", True)
+    assert "path" not in tomllib.loads(settings.read_text())["model"]
+    with qtbot.waitSignal(page.model_changed, timeout=120_000):
+        page.removal.notice.action_button.click()
+    assert (page.card.title.text(), page.use.text()) == ("Mine", "In use")
+    assert tomllib.loads(settings.read_text())["model"]["path"] == str(path)
+
+
+def test_what_cannot_be_removed_says_why(page: ModelsPage, tmp_path: Path, qtbot: QtBot) -> None:
+    folder = tmp_path / "user" / ".lmstudio" / "models" / "ada" / "repo"
+    folder.mkdir(parents=True)
+    ggufs.tiny_model(folder / "studio.gguf", name="Studio's")
+    page.refresh()
+    qtbot.waitUntil(lambda: names(page) == [STARTER, "Studio's"], timeout=120_000)
+    for row, words in ((0, "comes with Docent"), (1, "belongs to another program")):
+        page.list.setCurrentRow(row)
+        assert not page.remove.isVisible()
+        use, _, remove = page.make_menu().actions()
+        assert (use.isEnabled(), remove.isEnabled()) == (row == 1, False)
+        page.list.setFocus()
+        qtbot.keyClick(page.list, Qt.Key.Key_Delete)
+        qtbot.waitUntil(lambda words=words: words in page.failure.text(), timeout=30_000)
+    assert page.removal.question is None
+
+
+def test_the_menu_removes_too(page: ModelsPage, home: Path, qtbot: QtBot) -> None:
+    path = own(page, home, qtbot)
+    *_, remove = page.make_menu().actions()
+    assert remove.text() == "&Remove…\tDel"
+    remove.trigger()
+    with qtbot.waitSignal(page.removal.removed, timeout=120_000):
+        ask(page, "Remove")
+    assert not path.exists()
 
 
 # ---------------------------------------------------------------- a row

@@ -140,14 +140,19 @@ def test_a_file_from_elsewhere_is_shown_and_used(
     other = ggufs.tiny_model(tmp_path / "other.gguf", name="Elsewhere")
     dialog = open_settings()
     page = dialog.models
-    page.inspect(str(other))
+    page.add(str(other))
     qtbot.waitUntil(lambda: page.card.title.text() == "Elsewhere", timeout=10_000)
     assert page.card.facts()["File"] == str(other)
     assert names(page.list)[-1] == "Elsewhere"
     with qtbot.waitSignal(dialog.model_changed, timeout=10_000):
         page.use.click()
     assert saved(paths) == {"model.path": str(other)}
-    assert names(page.list) == ["SmolLM2 135M Instruct (starter model)", "Elsewhere"]
+    starter = "SmolLM2 135M Instruct (starter model)"
+    assert names(page.list) == [starter, "Elsewhere"]
+    select(page.list, starter)
+    with qtbot.waitSignal(dialog.model_changed, timeout=10_000):
+        page.use.click()
+    assert names(page.list) == [starter, "Elsewhere"], "what was added stays"
 
 
 def test_models_of_other_programs_are_offered(open_settings: Open, tmp_path: Path, paths: Paths, qtbot: QtBot) -> None:
@@ -171,6 +176,10 @@ def test_models_of_other_programs_are_offered(open_settings: Open, tmp_path: Pat
         qtbot.mouseClick(page.use, Qt.MouseButton.LeftButton)
     assert saved(paths) == {"model.path": str(other)}
     assert names(page.list) == [starter, "Studio's", "Huge"]
+    select(page.list, starter)
+    with qtbot.waitSignal(dialog.model_changed, timeout=10_000):
+        page.use.click()
+    qtbot.waitUntil(lambda: names(page.list) == [starter, "Huge", "Studio's"], timeout=20_000)
 
 
 def _truncated(folder: Path) -> Path:
@@ -203,7 +212,7 @@ def test_a_file_that_cannot_be_used_gets_its_own_sentence(
     open_settings: Open, tmp_path: Path, qtbot: QtBot, make: Callable[[Path], Path], words: str
 ) -> None:
     page = open_settings().models
-    page.inspect(str(make(tmp_path)))
+    page.add(str(make(tmp_path)))
     qtbot.waitUntil(lambda: words in page.failure.text(), timeout=10_000)
     assert page.failure.isVisible()
     assert page.card.title.text() == "SmolLM2 135M Instruct (starter model)"
@@ -213,7 +222,7 @@ def test_a_model_larger_than_memory_is_shown_and_not_taken(
     open_settings: Open, tmp_path: Path, paths: Paths, qtbot: QtBot
 ) -> None:
     page = open_settings().models
-    page.inspect(str(ggufs.huge_model(tmp_path / "huge.gguf")))
+    page.add(str(ggufs.huge_model(tmp_path / "huge.gguf")))
     qtbot.waitUntil(lambda: page.card.title.text() == "Huge", timeout=10_000)
     page.use.click()
     qtbot.waitUntil(lambda: "GiB of memory" in page.failure.text(), timeout=10_000)

@@ -147,6 +147,34 @@ def test_numbers_are_sorted_as_numbers_and_what_is_empty_comes_last(shown: Shown
     assert cells(shown, 0) == ["Lease 1.pdf", "Lease 2.pdf", "Lease 10.pdf"]
 
 
+def test_rows_that_are_shown_again_leave_the_view_as_it_is(shown: ShownTable) -> None:
+    model = model_of(shown)
+    resets: list[None] = []
+    model.modelReset.connect(lambda: resets.append(None))
+    model.take(row("/old.pdf", {"gone": "1"}))
+    model.show(["rent"], [row("/b.pdf", {"rent": "1"}), row("/a.pdf", {"rent": "2", "since": "3"})])
+    assert (cells(shown, 0), model.columns, len(resets)) == (["b.pdf", "a.pdf"], ["rent", "since"], 1)
+    model.show(["rent", "since"], [row("/b.pdf", {"rent": "1"}), row("/a.pdf", {"rent": "2", "since": "3"})])
+    assert len(resets) == 1
+    model.take(row("/b.pdf", {"rent": "4"}))
+    assert cells(shown, 2) == ["4", "2"]
+
+
+@pytest.mark.parametrize("order", [Qt.SortOrder.AscendingOrder, DESCENDING])
+def test_the_order_is_that_of_the_view_also_where_cells_are_alike(shown: ShownTable, order: Qt.SortOrder) -> None:
+    model = model_of(shown)
+    assert shown.paths() == []
+    model.show([], [row(f"/{name}.pdf", {"rent": str(ord(name) % 3)}) for name in "badc"])
+    assert shown.paths() == ["/b.pdf", "/a.pdf", "/d.pdf", "/c.pdf"]
+    shown.sort(2, order)
+    for name in "hgfe":
+        model.take(row(f"/{name}.pdf", {"rent": str(ord(name) % 3)}))
+    in_view = [shown.row(number).path for number in range(shown.rowCount())]
+    shown.narrow("1")
+    assert shown.rowCount() < len(in_view)
+    assert shown.paths() == in_view
+
+
 def test_a_filter_finds_names_values_and_reasons(shown: ShownTable) -> None:
     model = model_of(shown)
     model.take(row("/Lease.pdf", {"rent": "900 EUR"}))
@@ -182,17 +210,17 @@ def engine(qapp: QApplication, folder: Path) -> Iterator[EngineLink]:
 
 @pytest.fixture
 def opened(qtbot: QtBot, folder: Path, engine: EngineLink) -> Iterator[Callable[..., TableWindow]]:
-    """``opened(ticked)`` is the window with nothing filled, for the labels that ship."""
+    """``opened(ticked)`` is the window for the labels that ship; ``fresh``: with nothing filled."""
     made: list[TableWindow] = []
 
-    def make(*ticked: str) -> TableWindow:
+    def make(*ticked: str, fresh: bool = True) -> TableWindow:
         paths = Paths.resolve(folder)
         shelf, holdings = AssistantShelf(engine), Holdings(engine)
         window = TableWindow(engine, shelf, holdings, QSettings(str(folder / "w.ini"), QSettings.Format.IniFormat))
         shelf.setParent(window)
         holdings.setParent(window)
         made.append(window)
-        for file in paths.tables.glob("*"):
+        for file in paths.tables.glob("*") if fresh else ():
             file.unlink()
         holdings.refresh()
         window.open("", [f"/lib/{name}.pdf" for name in ticked])
@@ -200,6 +228,7 @@ def opened(qtbot: QtBot, folder: Path, engine: EngineLink) -> Iterator[Callable[
         window.assistant.setCurrentIndex(window.assistant.findData("Yes, no, not stated"))
         if ticked:
             window.documents.setCurrentIndex(window.documents.findData("ticked"))
+        wait_for_rows(qtbot, window)
         return window
 
     yield make
@@ -217,8 +246,27 @@ def names(window: TableWindow) -> list[str]:
     return [Path(window.shown.row(number).path).stem for number in range(window.shown.rowCount())]
 
 
+def wait_for_rows(qtbot: QtBot, window: TableWindow) -> None:
+    """Until what was filled before is read."""
+    wait(qtbot, lambda: not window._soon.isActive() and window._reading is None)
+
+
+def choose(qtbot: QtBot, window: TableWindow, assistant: str = "", documents: str = "") -> None:
+    """Choose an assistant by its name, documents by what stands for them, and wait for their rows."""
+    if assistant:
+        window.assistant.setCurrentIndex(window.assistant.findData(assistant))
+    if documents:
+        window.documents.setCurrentIndex(window.documents.findData(documents))
+    wait_for_rows(qtbot, window)
+
+
+def type_question(qtbot: QtBot, window: TableWindow, question: str) -> None:
+    window.question.selectAll()
+    qtbot.keyClicks(window.question, question)
+
+
 def fill(qtbot: QtBot, window: TableWindow, question: str = "Is it so?") -> None:
-    window.question.setText(question)
+    type_question(qtbot, window, question)
     qtbot.mouseClick(window.begin_button, LEFT)
     assert window.is_running
     wait(qtbot, lambda: not window.is_running)
@@ -234,11 +282,11 @@ def test_it_offers_all_the_ticked_and_each_collection(opened: Open) -> None:
     assert window._paths() == []
 
 
-def test_without_a_question_nothing_is_asked_and_it_says_so(opened: Open) -> None:
+def test_without_a_question_nothing_is_asked_and_it_says_so(qtbot: QtBot, opened: Open) -> None:
     window = opened()
     assert not window.begin_button.isEnabled()
     assert window.progress_words.text() == "Write what is to be asked of each document."
-    window.question.setText("Is it so?")
+    type_question(qtbot, window, "Is it so?")
     assert window.begin_button.isEnabled()
     window.question.clear()
     window.assistant.setCurrentIndex(window.assistant.findData("Contract facts"))
@@ -284,7 +332,7 @@ def test_stopped_it_keeps_what_is_filled_and_goes_on_where_it_was(
     qtbot: QtBot, opened: Open, engine: EngineLink
 ) -> None:
     window = opened("a", "b", "slow")
-    window.question.setText("Is it so?")
+    type_question(qtbot, window, "Is it so?")
     qtbot.mouseClick(window.begin_button, LEFT)
     wait(qtbot, lambda: window.model.rowCount() == 2)
     assert window.progress_words.text().startswith("2 of 3")
@@ -296,16 +344,93 @@ def test_stopped_it_keeps_what_is_filled_and_goes_on_where_it_was(
     assert names(window) == ["a", "b"]
     assert window.begin_button.text() == "&Go on"
     window.set_ticked(["/lib/a.pdf", "/lib/b.pdf"])
+    wait_for_rows(qtbot, window)
+    assert window.begin_button.text() == "&Fill the table", "none of these is missing"
     qtbot.mouseClick(window.begin_button, LEFT)
     assert names(window) == ["a", "b"], "they stay on the screen"
     wait(qtbot, lambda: not window.is_running)
     assert window.begin_button.text() == "&Fill the table"
-    window.question.setText("Something else?")
+    type_question(qtbot, window, "Something else?")
     assert not window.anew_button.isVisible()
     qtbot.mouseClick(window.begin_button, LEFT)
     assert names(window) == [], "the rows belong to another question"
     wait(qtbot, lambda: not window.is_running)
     assert names(window) == ["a", "b"]
+
+
+def test_what_was_filled_before_is_there_as_soon_as_it_is_chosen(qtbot: QtBot, opened: Open) -> None:
+    window = opened("a", "bad")
+    fill(qtbot, window)
+    choose(qtbot, window, "Contract facts")
+    assert (names(window), window.question.text(), window.anew_button.isVisible()) == ([], "", False)
+    assert window.notice.text == "", "that the other table is filled"
+    choose(qtbot, window, "Yes, no, not stated")
+    assert (names(window), window.question.text(), window.anew_button.isVisible()) == (["a", "bad"], "Is it so?", True)
+    assert window.begin_button.text() == "&Fill the table"
+    window.close()
+    again = opened(fresh=False)
+    assert names(again) == ["a", "bad"]
+    assert cells(again.shown, 2) == ["label of a", None]
+    assert again.question.text() == "Is it so?"
+    assert again.begin_button.text() == "&Go on", "three of all five are missing"
+    assert again.export_button.isEnabled()
+
+
+def test_the_rows_are_those_of_the_documents_that_are_chosen(qtbot: QtBot, opened: Open) -> None:
+    window = opened("a", "b")
+    fill(qtbot, window)
+    choose(qtbot, window, documents="all")
+    assert (names(window), window.begin_button.text()) == (["a", "b"], "&Go on")
+    choose(qtbot, window, documents="collection:Leases")
+    assert (names(window), window.begin_button.text()) == (["b"], "&Go on")
+    window.set_ticked([f"/lib/{name}.pdf" for name in ("a", "b", "bad")])
+    choose(qtbot, window, documents="ticked")
+    assert (names(window), window.begin_button.text()) == (["a", "b"], "&Go on")
+    qtbot.mouseClick(window.begin_button, LEFT)
+    assert names(window) == ["a", "b"], "they stay on the screen"
+    wait(qtbot, lambda: not window.is_running)
+    assert names(window) == ["a", "b", "bad"]
+
+
+def test_what_is_being_typed_is_not_overwritten(qtbot: QtBot, opened: Open) -> None:
+    window = opened("a")
+    fill(qtbot, window)
+    type_question(qtbot, window, "Something el")
+    choose(qtbot, window, documents="all")
+    assert (names(window), window.question.text()) == (["a"], "Something el")
+    assert (window.begin_button.text(), window.anew_button.isVisible()) == ("&Fill the table", False)
+
+
+def test_rows_follow_the_library(qtbot: QtBot, opened: Open, folder: Path) -> None:
+    window = opened("a", "b")
+    fill(qtbot, window)
+    (folder / "changed").write_text("a", encoding="utf-8")
+    try:
+        window._holdings.take([window._holdings.documents["/lib/a.pdf"]])
+        assert window._soon.isActive()
+        wait_for_rows(qtbot, window)
+        assert (names(window), window.begin_button.text()) == (["b"], "&Go on")
+        window._holdings.drop(list(window._holdings.documents))
+        wait_for_rows(qtbot, window)
+    finally:
+        (folder / "changed").unlink()
+    assert not window.begin_button.isEnabled()
+
+
+def test_it_is_written_in_the_order_that_is_shown_and_nothing_else(qtbot: QtBot, opened: Open, tmp_path: Path) -> None:
+    window = opened("a", "bad", "b", "broken")
+    fill(qtbot, window)
+    window.set_ticked([f"/lib/{name}.pdf" for name in ("a", "b", "bad")])
+    wait_for_rows(qtbot, window)
+    window.table.sortByColumn(0, DESCENDING)
+    shown = names(window)
+    window.shown.narrow("b.pdf")
+    assert len(names(window)) < len(shown)
+    window.export(str(tmp_path / "out.csv"))
+    wait(qtbot, lambda: window.notice.text == "The table is written to “out.csv”.")
+    with (tmp_path / "out.csv").open(encoding="utf-8-sig", newline="") as stream:
+        written = [Path(line[0]).stem for line in csv.reader(stream)][1:]
+    assert written == shown == ["bad", "b", "a"]
 
 
 def test_it_is_written_as_csv_and_xlsx(qtbot: QtBot, opened: Open, tmp_path: Path) -> None:

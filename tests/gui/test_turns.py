@@ -14,8 +14,10 @@ from pytestqt.qtbot import QtBot
 from assistant_app.gui.answer_text import AnswerText
 from assistant_app.gui.main_window import MainWindow
 from assistant_app.gui.turn_view import TurnView
+from assistant_app.paths import Paths
 from assistant_app.protocol import messages
-from assistant_app.protocol.records import Answer, Conversation, TokenCounts, Turn
+from assistant_app.protocol.records import Answer, AnswerAdapter, Conversation, TokenCounts, Turn
+from assistant_app.settings import Settings
 from tests.gui.test_window import ask, requests, wait_for_documents
 
 Maker = Callable[..., MainWindow]
@@ -110,8 +112,8 @@ def test_nothing_is_asked_again_while_an_answer_is_written(qtbot: QtBot, window:
     qtbot.keyClick(made, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: not made.conversation.is_answering)
     assert first.edit_button.isEnabled()
+    qtbot.waitUntil(lambda: made.conversation.turns[-1].record is not None)
     assert made.conversation.turns[-1].answer.failure == "Stopped here."
-    assert made.conversation.turns[-1].record is not None
 
 
 def test_exact_quotes_are_asked_for_kept_in_the_settings_and_marked(
@@ -205,7 +207,7 @@ def test_not_found_is_said_once(qtbot: QtBot, window: Maker) -> None:
 
 def _turn(number: int, adapter: str | None, **answer: Any) -> Turn:
     tokens = TokenCounts(prompt=50, completion=9)
-    given = Answer(question="Why?", answer="So.", found=True, adapter=adapter, tokens=tokens)
+    given = Answer(question="Why?", answer="So.", found=True, model="Model", adapter=adapter, tokens=tokens)
     return Turn(id=number, question="Why?", answer=msgspec.structs.replace(given, **answer))
 
 
@@ -229,8 +231,87 @@ def test_the_question_from_which_on_another_adapter_answers_is_marked(qtbot: QtB
         "",
         "",
         "",
-        *(f"From here on {rest}" for rest in ("without an adapter", "with the adapter letters-v2")),
+        "No adapter from here on",
+        "letters-v2 from here on",
     ]
     pane.turns[5].show_record(_turn(6, "letters"))  # asked again, with the adapter
     pane._mark_switches()
-    assert [turn.switch for turn in pane.turns][4:] == ["", "", "From here on with the adapter letters-v2"]
+    assert [turn.switch for turn in pane.turns][4:] == ["", "", "letters-v2 from here on"]
+
+
+def _laid(number: int, **scales: float) -> Turn:
+    """A turn that was answered with these adapters; an underscore stands for a hyphen in a file's name."""
+    adapters = [
+        AnswerAdapter(
+            file=file.replace("_", "-"),
+            name=file.partition("_")[0].capitalize(),
+            version=2 if file.endswith("_v2") else 1,
+            scale=scale,
+        )
+        for file, scale in scales.items()
+    ]
+    return _turn(number, " + ".join(each.file for each in adapters) or None, adapters=adapters)
+
+
+def test_the_mark_tells_scales_versions_and_several_at_once(qtbot: QtBot, window: Maker) -> None:
+    pane = window("three").conversation
+    turns = [
+        _turn(1, "letters"),  # kept before answers told scales
+        _laid(2, letters=1.0),
+        _laid(3, letters=0.5),
+        _laid(4, letters=0.5),
+        _laid(5, letters=1.0),
+        _laid(6, letters=1.0, tone=0.25),
+        _laid(7, tone=0.25, letters=1.0),  # in whatever order
+        _laid(8, letters_v2=1.0),
+        _laid(9),
+    ]
+    conversation = Conversation(id=1, title="Why?", turns=len(turns), changed_at="")
+    pane._on_opened(cast(Any, None), messages.ConversationOpened(conversation=conversation, turns=turns))
+    assert [turn.switch for turn in pane.turns] == [
+        "",
+        "",
+        "Letters at 0.5 from here on",
+        "",
+        "Letters at 1 from here on",
+        "Letters + Tone at 0.25 from here on",
+        "",
+        "Letters (version 2) from here on",
+        "No adapter from here on",
+    ]
+    told = [turn.answer.about_text for turn in pane.turns]
+    assert (told[0], told[2]) == ("Model + letters", "Model + Letters at 0.5")
+    assert (told[5], told[7]) == ("Model + Letters + Tone at 0.25", "Model + Letters (version 2)")
+    assert told[8] == "Model"
+
+
+def test_a_switch_while_an_answer_is_written_is_for_the_next_question(
+    qtbot: QtBot, window: Maker, tmp_path: Path, home: Path
+) -> None:
+    log = tmp_path / "log"
+    begun = {"event": {"type": "answer_text", "text": "It is "}}
+    script = {"generate": 2, "on": {"ask": [[begun, {"until": "use_adapter"}, {"default": True}]]}}
+    made = window(script, "--log", str(log))
+    wait_for_documents(qtbot, made)
+    Settings(Paths.resolve(home).settings).update({"adapter.path": "/adapters/json-answers.gguf"})
+    made.open_settings("adapters")
+    assert made.settings_dialog is not None
+    page = made.settings_dialog.adapters
+    qtbot.waitUntil(lambda: page.slider.isEnabled() and page.list.count() > 0)
+    ask(qtbot, made, "What is the deductible?")
+    qtbot.waitUntil(lambda: "It is" in made.conversation.turns[0].answer.text)
+    assert not requests(log, "use_adapter")
+    page.slider.setValue(10)
+    qtbot.waitUntil(lambda: not made.conversation.is_answering)
+    (sent,) = requests(log, "use_adapter")
+    assert (sent["path"], sent["scale"]) == ("/adapters/json-answers.gguf", 0.5)
+    assert not requests(log, "cancel")
+    second = asked(qtbot, made, "And for two?")
+    first = made.conversation.turns[0]
+    assert first.record is not None
+    assert second.record is not None
+    assert (first.record.answer.adapters, first.switch) == ([], "")
+    assert [(each.file, each.scale) for each in second.record.answer.adapters] == [("json-answers", 0.5)]
+    assert second.switch == "json-answers at 0.5 from here on"
+    assert asked(qtbot, made, "And for three?").switch == ""
+    made.settings_dialog.close()

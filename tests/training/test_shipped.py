@@ -57,6 +57,30 @@ def test_every_question_on_our_own_documents_is_still_answered_by_them() -> None
     assert {each["question"] for each in asked} == {each.question for each in held}
 
 
+def test_every_answer_of_what_was_written_stands_in_its_paragraph_as_whole_words() -> None:
+    paragraphs = adapter_examples.written()
+    assert len(paragraphs) >= 800
+    assert min(len(paragraph.asked) for paragraph in paragraphs) >= 4
+    for paragraph in paragraphs:
+        for asked in paragraph.asked:
+            around = paragraph.text[max(0, asked.start - 1) : asked.start + len(asked.answer) + 1]
+            assert re.fullmatch(rf"\W?{re.escape(asked.answer)}\W?", around), asked
+            assert asked.question.endswith("?")
+
+
+def test_of_several_places_the_answer_is_where_the_question_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adapter_examples, "WRITTEN", tmp_path)
+    text = "The sixth of six bells is cracked. In the north tower hang six. The others were sold."
+    (tmp_path / "a.txt").write_text(f"# Bells\n{text}\n? How many hang in the north tower?\n= six\n", encoding="utf-8")
+    ((asked,),) = (paragraph.asked for paragraph in adapter_examples.written())
+    assert text[asked.start :].startswith("six. The others")
+    (tmp_path / "a.txt").write_text(f"# Bells\n{text}\n? Which?\n= seven\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"a\.txt, line 4: 'seven' does not stand"):
+        adapter_examples.written()
+
+
 @pytest.fixture
 def articles() -> None:
     if not (adapter_examples.shared() / "xquad").is_dir():
@@ -74,9 +98,24 @@ def test_nothing_of_the_held_out_articles_is_learnt() -> None:
 
 
 @pytest.mark.usefixtures("articles")
+def test_what_was_written_is_on_other_subjects_in_other_words_than_the_held_out_articles() -> None:
+    held = adapter_examples.xquad(held_out=True)
+    written = adapter_examples.written()
+    assert not {paragraph.article for paragraph in held} & {paragraph.article for paragraph in written}
+
+    def runs(text: str) -> set[tuple[str, ...]]:
+        words = re.findall(r"\w+", text.casefold())
+        return {tuple(words[place : place + 9]) for place in range(len(words) - 8)}
+
+    of_held = set().union(*(runs(paragraph.text) for paragraph in held))
+    shared = [paragraph.text[:60] for paragraph in written if runs(paragraph.text) & of_held]
+    assert shared == []
+
+
+@pytest.mark.usefixtures("articles")
 @pytest.mark.parametrize("form", ["text", "record"])
 def test_examples_are_right(form: str) -> None:
-    paragraphs = adapter_examples.xquad(held_out=False)
+    paragraphs = [*adapter_examples.xquad(held_out=False), *adapter_examples.written()]
     examples = list(adapter_examples.examples(paragraphs, form, random.Random(1)))  # type: ignore[arg-type]
     refused = 0
     for example in examples:
