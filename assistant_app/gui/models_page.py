@@ -48,6 +48,7 @@ class ModelsPage(SettingsPage):
         self.remove = QPushButton(style.icon("trash"), "", self.body)
         style.set_role(self.remove, "quiet")
         self.remove.clicked.connect(self._remove)
+        self.remove.hide()
         self.removal = ModelRemoval(link, self.body)
         self.failure = Sentence(self.body)
         self._dialog: QFileDialog | None = None

@@ -29,6 +29,7 @@ class Notice(QFrame):
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
         self._action = QPushButton(self)
         self._action.clicked.connect(self._act)
+        self._action.hide()
         self._close = QToolButton(self)
         style.set_role(self._close, "quiet")
         self._close.setIcon(style.icon("close", "text_muted"))
