@@ -197,8 +197,11 @@ class ModelsPage(SettingsPage):
             known.setdefault(model.path, model)
         self._models = known
         files = [(model.path, self._title(model), self._line(model), model.in_use) for model in known.values()]
-        self.list.show_files(files, self._chosen)
+        chosen = self._chosen
+        self.list.show_files(files, chosen)
         self._on_selected()
+        if chosen and chosen not in known:
+            self._chosen = chosen  # it was downloaded just now, and comes with the next list
 
     def _title(self, model: Model) -> str:
         return self.tr("{name} (starter model)").format(name=model.name) if model.starter else model.name
