@@ -153,7 +153,12 @@ def test_interrupted_it_is_gone_on_with_and_thrown_away(docent: Run, hub: Hub, t
     hub.hold_at = 2 * downloads.CHUNK
     home = str(tmp_path / "cli-home")
     command = ["-m", "assistant_app", "--home", home, "models", "download", REPO, "good.gguf", "--from", hub.address]
-    process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )
     assert hub.held.wait(60)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
