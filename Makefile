@@ -11,7 +11,7 @@ help:
 	@echo "make test      all checks, and the tests that are quick"
 	@echo "make test-all  all checks, and all tests"
 	@echo "make bench     measure speed and memory, print ratios"
-	@echo "make adapters  train the adapters that ship anew: some four hours on two cores"
+	@echo "make adapters  train the adapters that ship anew: several hours on two cores"
 	@echo "make clean     remove what was made here: .venv, caches, builds"
 
 run: set-up-window

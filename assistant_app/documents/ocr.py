@@ -193,7 +193,7 @@ class Recogniser:
             return self._engine(picture, return_word_box=True)
         except IndexError:  # Its words do not always fit its lines.
             return self._engine(picture, return_word_box=False)
-        except Exception as error:
+        except Exception as error:  # The engine has no class of its own for want of memory; its words tell it.
             if "bad_alloc" in str(error) or "allocate" in str(error):
                 raise MemoryError from error
             raise
