@@ -25,6 +25,8 @@ from reportlab.lib.utils import simpleSplit
 from reportlab.pdfgen.canvas import Canvas
 
 from assistant_app.answering.answer import holds_answer
+from assistant_app.answering.support import claim
+from assistant_app.documents.passages import sentences
 from assistant_app.engine.service import Service
 from assistant_app.paths import Paths
 from assistant_app.protocol.records import Answer
@@ -107,6 +109,19 @@ def f1(said: str, wanted: str) -> float:
     return 2 * both / (len(one) + len(other)) if both else 0.0
 
 
+def backed(answer: Answer) -> list[bool]:
+    """For each sentence of the answer that cites: whether its numbers and names stand in a quote that it cites."""
+    found = []
+    for span in sentences(answer.answer):
+        sentence = answer.answer[span.start : span.start + span.length]
+        marks = {int(mark) for mark in re.findall(r"\[(\d+)\]", sentence)}
+        quotes = [claim(each.quote) for each in answer.citations if each.number in marks]
+        said = claim(re.sub(r"\s*\[\d+\]", "", sentence))
+        if quotes:
+            found.append(any(said.numbers <= each.numbers and said.names <= each.spelled for each in quotes))
+    return found
+
+
 class Judged:
     """The figures of one set of questions and one way to answer."""
 
@@ -116,6 +131,7 @@ class Judged:
         self.holds: list[bool] = []
         self.cited_right: list[bool] = []
         self.supported: list[float] = []
+        self.backed: list[bool] = []
         self.verified: list[bool] = []
         self.refused: list[bool] = []
         self.milliseconds: list[float] = []
@@ -130,9 +146,10 @@ class Judged:
         for citation in answer.citations:
             self.cited_right.append(holds_page(citation.path, citation.page or 0))
             self.verified.append(citation.verified)
+        self.backed += backed(answer)
         if answer.found:
-            sentences = max(len(re.findall(r"[^.!?\n]*\w[^.!?\n]*", text)), len(answer.unsupported), 1)
-            self.supported.append(1 - len(answer.unsupported) / sentences)
+            said = max(len(re.findall(r"[^.!?\n]*\w[^.!?\n]*", text)), len(answer.unsupported), 1)
+            self.supported.append(1 - len(answer.unsupported) / said)
 
     def say(self, what: str) -> None:
         common.say(
@@ -141,6 +158,7 @@ class Judged:
             "told, not required",
             f"exact match {_share(self.exact)}, answer contained {_share(self.holds)}; cited page holds the answer "
             f"{_share(self.cited_right)} of {len(self.cited_right)} citations, verified {_share(self.verified)}; "
+            f"numbers and names of a claim stand in its quote {_share(self.backed)} of {len(self.backed)}, "
             f"sentences that a quote supports {_share(self.supported)}; wrongly refused {_share(self.refused)} of "
             f"{len(self.refused)}; {common.spread(self.milliseconds, 'ms')}",
         )

@@ -85,6 +85,7 @@ def opened(qtbot: QtBot, paths: Paths, engine: EngineLink) -> Iterator[Open]:
     for window in made:
         wait(qtbot, lambda window=window: window.editor.format.is_settled)
         window.close()
+        wait_for_jobs(qtbot, engine)
         window.deleteLater()
     for file in paths.assistants.glob("*"):
         file.unlink()
@@ -108,6 +109,11 @@ def nameless(window: QWidget) -> list[QWidget]:
 def wait(qtbot: QtBot, until: Callable[[], bool]) -> None:
     """Patiently: the engine's modules take seconds to load, many where much else runs."""
     qtbot.waitUntil(until, timeout=120_000)
+
+
+def wait_for_jobs(qtbot: QtBot, engine: EngineLink) -> None:
+    """Until an engine that outlives the window has said its last word to it: a window of Docent lives as long."""
+    wait(qtbot, lambda: not engine._jobs)
 
 
 def rows(window: AssistantsWindow) -> list[str]:

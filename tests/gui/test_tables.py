@@ -23,7 +23,7 @@ from assistant_app.gui.table_window import TableWindow
 from assistant_app.paths import Paths
 from assistant_app.protocol.assistants import Row
 from assistant_app.protocol.records import Answer, AnswerValue, Citation
-from tests.gui.test_assistants_window import ENGINE, nameless, wait
+from tests.gui.test_assistants_window import ENGINE, nameless, wait, wait_for_jobs
 from tests.gui.test_window import requests, wait_for_documents
 
 LEFT = Qt.MouseButton.LeftButton
@@ -236,6 +236,7 @@ def opened(qtbot: QtBot, folder: Path, engine: EngineLink) -> Iterator[Callable[
         window.stop()
         wait(qtbot, lambda window=window: not window.is_running)
         window.close()
+        wait_for_jobs(qtbot, engine)
         window.deleteLater()
 
 
