@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby, pairwise
+from pathlib import PurePath
 from typing import NamedTuple
 
 import msgspec
@@ -30,6 +31,9 @@ _ITEM_MARK = re.compile(r"\s*(?:[•▪●◦‣∙·*-]|\(?\d{1,2}[.)])\s")
 """What an item of a document's list begins with."""
 _ITEM_END = re.compile(r"\n(?=[^\W\d_a-z])")
 """Where the text below a list begins, which has nothing but a new line between."""
+_WORD = re.compile(r"[^\W_]+")
+_SEPARATOR = r"[\s_-]+"
+"""What stands between the words of a name, also in a file's name."""
 STOPS = ".!?…。！？؟۔।"
 _OWN_MARK = re.compile("\x00(\\d+)\x01")
 """A mark of ours while the answer is put together: what the model wrote in brackets can never pass for one."""
@@ -71,7 +75,7 @@ def cite(answer: str, sources: Sequence[Hit], page_text: PageText, question: str
         page_text: gives the text of a page by path and number.
         question: what was asked; a sentence that is only a number or a name says it about the question's words.
     """
-    quotes = _Quotes(Pages(page_text))
+    quotes = _Quotes(Pages(page_text), question, sources)
     common = common_words([question, *(source.text for source in sources)])
     numbered: dict[tuple[str, int | None, Span], Citation] = {}
     unsupported: list[str] = []
@@ -123,7 +127,7 @@ def cite_record(
         return Cited(text, [], [text] if text else [], bool(re.search(r"\w", text)))
     if not record.found:
         return Cited(text, [], [], False)
-    quotes = _Quotes(Pages(page_text))
+    quotes = _Quotes(Pages(page_text), question, sources)
     said, least = _claim(record.answer, question, common_words([question, *(source.text for source in sources)]))
     own = quotes.quoted(said, record.quote, sources, least)
     if own is None or not own.supports:
@@ -148,7 +152,7 @@ def cite_values(
     Returns:
         The values with the numbers of their citations, the citations, and "name: value" of what nothing supports.
     """
-    quotes = _Quotes(Pages(page_text))
+    quotes = _Quotes(Pages(page_text), question, sources)
     common = common_words([question, *(source.text for source in sources)])
     numbered: dict[tuple[str, int | None, Span], Citation] = {}
     tied: list[AnswerValue] = []
@@ -230,12 +234,51 @@ def without_marks(text: str) -> str:
     return _MARK.sub(lambda match: match[0].replace("[", "(").replace("]", ")"), text)
 
 
-class _Quotes:
-    """The quotes that each source offers."""
+_Place = tuple[str, int | None, int]
 
-    def __init__(self, pages: Pages) -> None:
+
+def _place(source: Hit) -> _Place:
+    return source.path, source.page, source.section
+
+
+def _full_names(question: str) -> Iterator[list[str]]:
+    """The names of several words in the question: "Aurora Standard"."""
+    names = claim(question).names
+    end, run = 0, list[str]()
+    for match in [*_WORD.finditer(question), None]:
+        follows = match is not None and question[end : match.start()].strip(" _") == ""
+        is_name = match is not None and match[0][0].isupper() and fold(match[0]) in names
+        if not (follows and is_name):
+            if len(run) > 1:
+                yield run
+            run = []
+        if match is not None:
+            run += [match[0]] if is_name else []
+            end = match.end()
+
+
+class _Quotes:
+    """The quotes that each source offers to an answer to ``question``.
+
+    A sentence that names nothing speaks of what the question names, so no page of another thing of that family supports
+    it: "$2,000" of the Aurora Standard is not said by a page that speaks of the Aurora Plus alone.
+    """
+
+    def __init__(self, pages: Pages, question: str, sources: Sequence[Hit]) -> None:
         self._pages = pages
         self._known: dict[tuple[str, int | None, int, int], list[tuple[Span, str, Claim]]] = {}
+        self._of_others: set[_Place] = set()
+        texts = {
+            _place(source): "\n".join((PurePath(source.path).stem, source.heading, pages.text(source)))
+            for source in sources
+        }
+        for name in _full_names(question):
+            whole = re.compile(rf"(?<![^\W_]){_SEPARATOR.join(map(re.escape, name))}(?![^\W_])", re.IGNORECASE)
+            relative = re.compile(rf"(?<![^\W_])(?i:{re.escape(name[0])}){_SEPARATOR}[A-Z]")
+            naming = {place for place, text in texts.items() if whole.search(text)}
+            if naming:
+                others = texts.keys() - naming
+                self._of_others |= {place for place in others if relative.search(texts[place])}
 
     def best(self, said: Claim, sources: Sequence[Hit], least: float = LEAST_SHARED) -> _Quote | None:
         """The shortest quote of ``sources`` that supports ``said``; else the one that shares most with it.
@@ -243,7 +286,7 @@ class _Quotes:
         Null where the library holds none of the sources any more.
         """
         candidates = [
-            _Quote(source, span, text, supports(said, quoted, least), shared(said, quoted))
+            _Quote(source, span, text, self._supports(said, source, quoted, least), shared(said, quoted))
             for source in sources
             for span, text, quoted in self._of(source)
         ]
@@ -255,12 +298,15 @@ class _Quotes:
         """The shortest quote of ``sources`` in which the words of ``quote`` stand; null where they stand in none."""
         wanted = fold_space(quote)
         candidates = [
-            _Quote(source, span, text, supports(said, quoted, least), shared(said, quoted))
+            _Quote(source, span, text, self._supports(said, source, quoted, least), shared(said, quoted))
             for source in sources
             for span, text, quoted in self._of(source)
             if wanted in fold_space(text)
         ]
         return min(candidates, key=lambda each: each.span.length, default=None)
+
+    def _supports(self, said: Claim, source: Hit, quoted: Claim, least: float) -> bool:
+        return (bool(said.names) or _place(source) not in self._of_others) and supports(said, quoted, least)
 
     def _of(self, source: Hit) -> list[tuple[Span, str, Claim]]:
         """The sentences that the passage touches, alone and with the next one."""

@@ -47,6 +47,10 @@ class Pages:
         touching = _touching(text, spans, Span(start, source.length))
         return [Sentence(Span(base + span.start, span.length), text[span.start : sum(span)]) for span in touching]
 
+    def text(self, source: Hit) -> str:
+        """All of the source's page; "" where the library does not hold it any more."""
+        return self._page(source)[0]
+
     def quote(self, source: Hit, first: Span, last: Span) -> Sentence:
         """What stands from the beginning of ``first`` to the end of ``last``."""
         text, base, _ = self._page(source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -411,3 +412,40 @@ def test_a_bare_number_needs_half_of_the_questions_words_beside_it() -> None:
     assert [(each.verified, each.page) for each in near.citations] == [(True, 13)]
     far = cited("$2,000 [2].", "How many ferries cross the wide harbour in winter?")
     assert not any(each.verified for each in far.citations)
+
+
+TWO_PLANS = {
+    ("/Aurora_Plus.pdf", 8): "Deductible: what an employee must pay first. The plan has a deductible of $2,000.",
+    ("/details.pdf", 13): "Aurora Standard\nThe plan has a deductible of $2,000 a year. A visit costs $45.",
+    ("/details.pdf", 14): "All of Aurora: the plan has a deductible of $2,000 a year.",
+}
+
+
+@pytest.mark.parametrize("answer", ["$2,000 [1].", "$2,000.", "The deductible is $2,000 [1]."])
+def test_what_names_nothing_is_no_fact_about_a_relative_of_what_was_asked_about(answer: str) -> None:
+    def text(path: str, page: int) -> str | None:
+        return TWO_PLANS.get((path, page))
+
+    sources = [
+        Hit(rank=1, path=path, page=page, page_label=str(page), score=1, text=of, start=0, length=len(of))
+        for (path, page), of in TWO_PLANS.items()
+    ]
+
+    def verified(question: str, of: list[Hit], said: str = answer) -> list[int | None]:
+        found = cite(said, of, at_start(text), question)
+        assert_sound(found, text)
+        return [each.page for each in found.citations if each.verified]
+
+    asked = "What is the deductible of the Aurora Standard plan?"
+    assert 8 not in verified(asked, sources)
+    assert verified(asked, sources[:2]) == [13]
+    assert verified(asked, sources[:1]) == [8], "no source names what was asked about"
+    assert verified("What is the deductible of the Aurora Plus plan?", sources[:2]) == [8]
+    assert verified("What is the deductible of Aurora?", sources[:1]) == [8]
+    of_all = [sources[2], sources[1]]
+    assert 14 in verified(asked, of_all, "$2,000 [1]."), "it speaks of no relative"
+    asked = "Is the deductible of Aurora Standard or that of Aurora Plus $2,000?"
+    assert 13 not in verified(asked, sources[:2], "$2,000 [2].")
+    assert verified(asked, sources[:2], "Aurora Standard has a deductible of $2,000 [2].") == [13]
+    under = [msgspec.structs.replace(sources[0], heading="Aurora Standard › Costs"), sources[1]]
+    assert 8 in verified("What is the deductible of the Aurora Standard plan?", under, "$2,000 [1].")
