@@ -560,7 +560,11 @@ class MainWindow(QMainWindow):
         read = self.tr("1 page") if pages == 1 else self.tr("{count} pages")
         parts = [words.format(count=number(count)) for words, count in ((known, documents), (read, pages)) if count]
         self._counts.setText(" · ".join(parts))
-        self.conversation.welcome.set_documents(documents, reading=reading)
+        welcome, focus = self.conversation.welcome, self.focusWidget()
+        was_there = focus is not None and welcome.isAncestorOf(focus)
+        welcome.set_documents(documents, reading=reading)
+        if was_there:  # its buttons have gone, and to ask is what comes next
+            self.conversation.composer.field.setFocus()
 
     # ------------------------------------------------------------ focus, size, end
 

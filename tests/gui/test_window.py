@@ -201,6 +201,7 @@ def test_the_sample_document_is_added_and_shown(qtbot: QtBot, window: Maker) -> 
     qtbot.waitUntil(lambda: words(made, guide) == "4 pages")
     assert made.viewer is not None
     assert made.viewer.current_path == guide
+    assert made.focusWidget() is made.conversation.composer.field, "the button is gone; asking comes next"
 
 
 def test_the_sizes_of_window_and_panes_are_remembered(qtbot: QtBot, window: Maker) -> None:
