@@ -281,7 +281,7 @@ class InspectorWindow(QWidget):
             lines.append(self.tr("Searched for: {question}").format(question=found.searched))
         if found.named:
             names = ", ".join(PurePath(path).name for path in found.named)
-            lines.append(self.tr("Only in the documents that the question names: {names}").format(names=names))
+            lines.append(self.tr("Preferred, because the question names them: {names}").format(names=names))
         if found.words:
             lines.append(self.tr("Words looked up: {words}").format(words=", ".join(found.words)))
         self.facts.setText("\n".join(lines))
@@ -409,6 +409,8 @@ class CandidateCard(QFrame):
         self._citation: Citation | None = None
         style.set_role(self, "card")
         self.setMinimumWidth(240)
+        self.document = ElidedLabel(self)  # names of files are long, and have no blanks to be broken at
+        style.set_role(self.document, "strong")
         self.place = QLabel(self)
         self.heading = QLabel(self)
         self.fate = QLabel(self)
@@ -421,6 +423,7 @@ class CandidateCard(QFrame):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 12, 12, 12)
         layout.setSpacing(style.SPACE)
+        layout.addWidget(self.document)
         for label, role in (
             (self.place, "strong"),
             (self.heading, "muted"),
@@ -437,13 +440,17 @@ class CandidateCard(QFrame):
 
     def show_candidate(self, candidate: Candidate | None) -> None:
         """Show one; null empties the card."""
-        for part in (self.heading, self.fate, self.ranks, self.text, self.show_button):
+        for part in (self.document, self.heading, self.fate, self.ranks, self.text, self.show_button):
             part.setVisible(candidate is not None)
         if candidate is None:
             self._citation = None
+            self.place.setVisible(True)
             self.place.setText(self.tr("Choose a line of the chart, or a row of the table."))
             return
-        self.place.setText(candidate_words.place(candidate))
+        self.document.say(PurePath(candidate.path).name)
+        where = phrases.place_words(candidate.path, candidate.page, candidate.page_label)
+        self.place.setText(where)
+        self.place.setVisible(bool(where))
         self.heading.setText(candidate.heading)
         self.heading.setVisible(bool(candidate.heading))
         name = candidate_words.fate_name(candidate.fate)

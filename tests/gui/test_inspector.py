@@ -58,7 +58,7 @@ def test_chart_table_and_card_show_the_same_candidate(qtbot: QtBot, window: Make
     _made, inspector = inspected(qtbot, window, candidates=count)
     qtbot.waitUntil(lambda: inspector.chart.current == 0)
     assert inspector.model.rowCount() == count
-    assert inspector.card.place.text() == "Benefits handbook 2000.pdf, page 1"
+    assert (inspector.card.document.text(), inspector.card.place.text()) == ("Benefits handbook 2000.pdf", "page 1")
     assert inspector.card.fate.text().startswith("Given to the model.")
     inspector.grab()
     if count == 1:
