@@ -10,7 +10,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from assistant_app.gui import document_words
+from assistant_app.gui import document_words, phrases
 from assistant_app.gui.document_words import State
 from assistant_app.protocol.messages import IndexProgress
 from assistant_app.protocol.records import Document
@@ -35,7 +35,7 @@ class Row:
 
     def __post_init__(self) -> None:
         self.name = os.path.basename(self.path)
-        self.key = (self.name.casefold(), self.path)
+        self.key = (phrases.sort_key(self.name), self.path)
 
     @property
     def needs_password(self) -> bool:

@@ -23,7 +23,7 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QIcon
 
-from assistant_app.gui import document_words, style
+from assistant_app.gui import document_words, phrases, style
 from assistant_app.gui.settings_page import bytes_text
 from assistant_app.gui.tables import moment_words
 from assistant_app.protocol.records import Document
@@ -241,9 +241,9 @@ class LedgerModel(QAbstractTableModel):
         value: Any
         match self._column:
             case Column.NAME:
-                value = os.path.basename(entry.searched)
+                value = phrases.sort_key(os.path.basename(entry.searched))
             case Column.FOLDER:
-                value = os.path.dirname(entry.searched)
+                value = phrases.sort_key(os.path.dirname(entry.searched))
             case Column.PAGES:
                 value = document.pages
             case Column.EMPTY_PAGES:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from PySide6.QtCore import QCoreApplication
@@ -10,6 +11,8 @@ from assistant_app import words
 from assistant_app.errors import Code, Detail
 from assistant_app.gui.engine_link import Failure
 from assistant_app.protocol.records import Backend
+
+_DIGITS = re.compile(r"\d+")
 
 
 def reason_sentence(code: str, details: Mapping[str, Detail] | None = None) -> str:
@@ -45,6 +48,11 @@ def is_slides(path: str) -> bool:
 def failure_sentence(failure: Failure) -> str:
     """The sentence for a job that ended without a result."""
     return reason_sentence(failure.code, failure.details)
+
+
+def sort_key(text: str) -> str:
+    """What a name is sorted by: without case, and "Lease 2" before "Lease 10"."""
+    return _DIGITS.sub(lambda digits: digits[0].zfill(12), text.casefold())
 
 
 def duration_words(seconds: float) -> str:

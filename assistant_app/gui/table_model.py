@@ -5,7 +5,6 @@ Names and values come from documents and from a model: they are shown as plain t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
@@ -35,7 +34,6 @@ _CELL = 300
 _TIP = 1500
 """Characters that are shown of a text."""
 
-_DIGITS = re.compile(r"\d+")
 _NO_INDEX = QModelIndex()
 _Index = QModelIndex | QPersistentModelIndex
 
@@ -271,9 +269,8 @@ def _place(cell: _Index) -> tuple[tuple[int, float, str], int]:
 
 def _sort_key(shown: Any) -> tuple[int, float, str]:
     """Numbers first, then texts, then what is empty."""
-    text = str(shown or "").casefold()
+    text = str(shown or "")
     try:
-        return 0, float(text.replace(",", "")), text
+        return 0, float(text.replace(",", "")), text.casefold()
     except ValueError:
-        text = _DIGITS.sub(lambda digits: digits[0].zfill(12), text)  # "lease 2" comes before "lease 10"
-        return (1, 0.0, text) if text else (2, 0.0, "")
+        return (1, 0.0, phrases.sort_key(text)) if text else (2, 0.0, "")

@@ -38,6 +38,12 @@ def test_rows_are_sorted_by_name_without_case(qapp: object) -> None:
     assert names(model) == ["apple.pdf", "avocado.pdf", "Banana.pdf", "Zebra.pdf"]
 
 
+def test_numbers_in_names_are_sorted_as_numbers(qapp: object) -> None:
+    model = watched()
+    model.set_documents(document(f"/a/Lease {number}.pdf") for number in (10, 2, 1))
+    assert names(model) == ["Lease 1.pdf", "Lease 2.pdf", "Lease 10.pdf"]
+
+
 def test_two_files_of_one_name_are_two_rows(qapp: object) -> None:
     model = watched()
     model.set_documents([document("/a/x.pdf"), document("/b/x.pdf")])

@@ -89,6 +89,15 @@ def test_any_column_sorts_by_what_it_means(qapp: object, which: Column, ascendin
     assert column(model, Column.NAME) == ascending[::-1]
 
 
+def test_numbers_in_names_and_folders_are_sorted_as_numbers(qapp: object) -> None:
+    model = watched()
+    model.set_documents([document("/10/Lease 2"), document("/2/Lease 10"), document("/2/Lease 3")])
+    model.sort(Column.NAME)
+    assert column(model, Column.NAME) == ["Lease 2", "Lease 3", "Lease 10"]
+    model.sort(Column.FOLDER)
+    assert column(model, Column.FOLDER) == ["/2", "/2", "/10"]
+
+
 def test_filters_by_words_and_by_state(qapp: object) -> None:
     model = watched()
     model.set_documents(
