@@ -1,6 +1,6 @@
 """Makes the examples that the adapters in ``models/adapters`` are trained with.
 
-    .venv/bin/python tools/adapter_examples.py grounded.jsonl [--record] [--rounds N] [--without-written]
+    .venv/bin/python tools/adapter_examples.py grounded.jsonl [--record] [--rounds N] [--seed N] [--without-written]
 
 From the articles of XQuAD (English, CC BY-SA 4.0, in DOCENT_TEST_DATA) that are not held out, from questions on the
 project's own documents (``models/adapters/own_documents.jsonl``), and from articles that were written for this purpose
@@ -255,12 +255,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--most", type=int, default=1_000_000, metavar="N", help="so many examples at most")
     parser.add_argument("--without-written", action="store_true", help="leave out what was written for this purpose")
     parser.add_argument("--rounds", type=int, default=1, help="how often each question is asked")
+    parser.add_argument("--seed", type=int, default=7, help="another one mixes the sources in another way")
     wanted = parser.parse_args(arguments)
     if not (shared() / "xquad").is_dir():
         print(f"XQuAD is not at {shared()}: set DOCENT_TEST_DATA to the folder of the test data.", file=sys.stderr)
         return 1
     paragraphs = [*xquad(held_out=False), *own_documents(), *([] if wanted.without_written else written())]
-    chance = random.Random(7)
+    chance = random.Random(wanted.seed)
     form: Format = "record" if wanted.record else "text"
     rounds = (example for _ in range(wanted.rounds) for example in examples(paragraphs, form, chance))
     with wanted.file.open("wb") as stream:

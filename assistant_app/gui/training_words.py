@@ -192,7 +192,7 @@ def better_sentence(card: AdapterCard) -> str:
     """Whether the adapter beats its base."""
     if not _is_measured(card.base) or not _is_measured(card.adapter):
         return _tr("Whether it beats the base was not measured: try it, beside the base, before you rely on it.")
-    held = number_text(card.held_out)
+    held = number_text(card.adapter.examples)  # of those that were held out, the ones that were asked
     if card.better:
         return _tr("It beats the base on {count} approved answers that it did not learn from.").format(count=held)
     words = _tr(

@@ -71,7 +71,7 @@ def card(**fields: Any) -> AdapterCard:
         "adapter_hash": "",
         "data_hash": "",
         "examples": 80,
-        "held_out": 20,
+        "held_out": 50,
         "settings": {},
         "base": Figures(examples=20, f1=0.4, seconds=4.2),
         "adapter": Figures(examples=20, f1=0.6, valid=1.0),
