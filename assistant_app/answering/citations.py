@@ -274,7 +274,8 @@ class _Quotes:
         }
         for name in _full_names(question):
             whole = re.compile(rf"(?<![^\W_]){_SEPARATOR.join(map(re.escape, name))}(?![^\W_])", re.IGNORECASE)
-            relative = re.compile(rf"(?<![^\W_])(?i:{re.escape(name[0])}){_SEPARATOR}[A-Z]")
+            other_word = rf"(?!(?i:{re.escape(name[1])})(?![^\W_]))[A-Z]"
+            relative = re.compile(rf"(?<![^\W_])(?i:{re.escape(name[0])}){_SEPARATOR}{other_word}")
             naming = {place for place, text in texts.items() if whole.search(text)}
             if naming:
                 others = texts.keys() - naming

@@ -444,6 +444,9 @@ def test_what_names_nothing_is_no_fact_about_a_relative_of_what_was_asked_about(
     assert verified("What is the deductible of Aurora?", sources[:1]) == [8]
     of_all = [sources[2], sources[1]]
     assert 14 in verified(asked, of_all, "$2,000 [1]."), "it speaks of no relative"
+    long = "What is the deductible of the Aurora Standard Family plan?"
+    family = msgspec.structs.replace(sources[0], heading="Aurora Standard Family")
+    assert 13 in verified(long, [family, sources[1]], "$2,000 [2]."), "it only says less of the name"
     asked = "Is the deductible of Aurora Standard or that of Aurora Plus $2,000?"
     assert 13 not in verified(asked, sources[:2], "$2,000 [2].")
     assert verified(asked, sources[:2], "Aurora Standard has a deductible of $2,000 [2].") == [13]
