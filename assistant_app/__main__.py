@@ -5,7 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-COMMANDS = ("index", "documents", "remove", "search", "ask", "models", "adapters", "doctor")
+COMMANDS = (
+    *("index", "documents", "remove", "search", "ask", "summarise"),
+    *("models", "adapters", "doctor", "backup", "restore"),
+)
+"""Those of ``cli.main``, which is not imported to ask it."""
 INTERNAL = ("engine", "reader", "trainer", "downloader")
 
 

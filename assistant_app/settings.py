@@ -10,6 +10,7 @@ import math
 import os
 import re
 import tempfile
+import threading
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -256,27 +257,32 @@ class Settings:
         self._path = path
         self._values: dict[str, Value] = {}
         self.problems: list[DocentError] = []
+        self._updating = threading.Lock()
         self.reload()
 
     def reload(self) -> None:
         """Read the file again, because another process may have changed it."""
-        self._values = {}
-        self.problems = []
+        # Others read meanwhile: what was known holds until all is read.
+        self._values, self.problems = self._read()
+
+    def _read(self) -> tuple[dict[str, Value], list[DocentError]]:
+        values: dict[str, Value] = {}
+        problems: list[DocentError] = []
         try:
             tree = tomllib.loads(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
-            return
+            tree = {}
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-            self.problems.append(DocentError(Code.SETTINGS_DAMAGED, path=str(self._path)))
-            return
+            return {}, [DocentError(Code.SETTINGS_DAMAGED, path=str(self._path))]
         for section, entries in tree.items():
             named = entries if isinstance(entries, Mapping) else {"": entries}
             for name, value in named.items():
                 key = f"{section}.{name}" if name else section
                 try:
-                    self._values[key] = checked(key, value)
+                    values[key] = checked(key, value)
                 except DocentError as problem:
-                    self.problems.append(problem)
+                    problems.append(problem)
+        return values, problems
 
     def __getitem__(self, key: str) -> Value:
         declared = declaration(key)
@@ -308,6 +314,10 @@ class Settings:
             DocentError: ``setting_unknown``, ``setting_invalid``, ``disk_full`` or ``library_unwritable``.
         """
         good = {key: checked(key, value) for key, value in changes.items()}
+        with self._updating:
+            self._update(good)
+
+    def _update(self, good: Mapping[str, Value]) -> None:
         self.reload()
         damaged = any(problem.code is Code.SETTINGS_DAMAGED for problem in self.problems)
         values = {**self._values, **good}

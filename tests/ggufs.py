@@ -34,6 +34,7 @@ def tiny_model(
     layers: int = 2,
     special: Sequence[str] = SPECIAL,
     defined: Sequence[str] = (),
+    knows_bytes: bool = True,
     values: Mapping[str, Any] | None = None,
     name: str = "Tiny",
     seed: int = 7,
@@ -43,6 +44,7 @@ def tiny_model(
     Args:
         template: the chat template, None for a model without.
         special, defined: texts of control tokens, and of tokens of the kind "user defined".
+        knows_bytes: every byte is a token, so that any text can be read and written; else the letters are.
         values: further values of the header (whole numbers, floats, booleans or texts), or other ones.
     """
     writer = gguf.GGUFWriter(path, architecture)
@@ -56,7 +58,7 @@ def tiny_model(
     writer.add_head_count(HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_rope_dimension_count(EMBEDDING // HEADS)
-    count = _add_vocabulary(writer, special, defined)
+    count = _add_vocabulary(writer, special, defined, knows_bytes)
     if template is not None:
         writer.add_chat_template(template)
     for key, value in (values or {}).items():
@@ -86,13 +88,15 @@ def shapes(vocabulary: int, layers: int) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def _add_vocabulary(writer: gguf.GGUFWriter, special: Sequence[str], defined: Sequence[str]) -> int:
-    """Every byte is a token, so that any text can be read and written; returns how many tokens there are."""
+def _add_vocabulary(writer: gguf.GGUFWriter, special: Sequence[str], defined: Sequence[str], knows_bytes: bool) -> int:
+    """Returns how many tokens there are."""
+    every_byte = [(f"<0x{byte:02X}>", TokenType.BYTE) for byte in range(256)]
+    letters = [(chr(code), TokenType.NORMAL) for code in range(ord("a"), ord("z") + 1)]
     tokens = [
         ("<unk>", TokenType.UNKNOWN),
         ("<s>", TokenType.CONTROL),
         ("</s>", TokenType.CONTROL),
-        *((f"<0x{byte:02X}>", TokenType.BYTE) for byte in range(256)),
+        *(every_byte if knows_bytes else letters),
         ("▁", TokenType.NORMAL),
         *((text, TokenType.CONTROL) for text in special),
         *((text, TokenType.USER_DEFINED) for text in defined),
@@ -172,7 +176,7 @@ def of_transformers(path: Path, model: Any, *, template: str | None = TEMPLATE, 
     writer.add_rope_dimension_count(head)
     writer.add_key_length(head)
     writer.add_value_length(head)
-    count = _add_vocabulary(writer, SPECIAL, ())
+    count = _add_vocabulary(writer, SPECIAL, (), True)
     assert count == config.vocab_size
     if template is not None:
         writer.add_chat_template(template)

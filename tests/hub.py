@@ -26,6 +26,7 @@ class Hub:
         size: told instead of the right one; ``status``: of every answer of the hub, 200 for none;
         error: its ``X-Error-Code``.
         more: bytes sent beyond the end of a file.
+        instead: bytes sent in the place of a file's, always from their beginning; empty: none.
     """
 
     def __init__(self, address: str, store: str) -> None:
@@ -42,6 +43,7 @@ class Hub:
         self.status = 200
         self.error = ""
         self.more = b""
+        self.instead = b""
 
     def add(self, name: str, content: bytes, repo: str = REPO) -> None:
         self.files[f"{repo}/{name}"] = content
@@ -90,9 +92,9 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
 
         def _bytes(self, path: str) -> None:
-            content, start = hub.files[path] + hub.more, 0
+            content, start = hub.instead or hub.files[path] + hub.more, 0
             wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-            if wanted and hub.ranges:
+            if wanted and hub.ranges and not hub.instead:
                 start = int(wanted[1])
             self.send_response(206 if start else 200)
             if start:

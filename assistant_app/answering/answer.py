@@ -244,8 +244,10 @@ class _Said(NamedTuple):
 def _taken_apart(text: str, shape: Shape, sources: Sequence[Hit], page_text: PageText, question: str) -> _Said:
     wanted = shape.format
     if wanted.kind == TEXT:
-        nothing = says_not_found(text)
-        return _Said(Cited("", [], [], False) if nothing else cite(text, sources, page_text, question))
+        cited = cite(text, sources, page_text, question)
+        # "No details are given to others [1]." may be what the page says.
+        is_quoted = any(each.verified and each.given_by == "model" for each in cited.citations)
+        return _Said(Cited("", [], [], False) if says_not_found(text) and not is_quoted else cited)
     if wanted.kind == RECORD:
         record = read_record(text)
         cited = cite_record(record, text, sources, page_text, question)

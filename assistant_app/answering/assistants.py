@@ -170,7 +170,7 @@ class Assistants:
         name, number = brought.name, 1
         while name.casefold() in taken:
             number += 1
-            name = f"{brought.name[: LONGEST_NAME - 5]} {number}"
+            name = f"{brought.name[: LONGEST_NAME - 5].rstrip()} {number}"
         self.save(msgspec.structs.replace(brought, name=name, shipped=False, **_names(brought)))
         return name
 

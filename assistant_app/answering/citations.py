@@ -27,6 +27,7 @@ _LATE_MARK = re.compile(r"([.!?…。！？؟۔।][\"'”’」』)]*)((?:[^\S\
 _CUT_MARK = re.compile(r"(?<!\s)\s*\[[\d\s,;–-]*\Z")
 _ITEM = re.compile(r"\W*(\d{1,2})[.)](?=\s|\Z)")
 """The "2." of a list, which is no claim."""
+_MORE = re.compile(r"[^\W\d]|\d\W+\d")
 _ITEM_MARK = re.compile(r"\s*(?:[•▪●◦‣∙·*-]|\(?\d{1,2}[.)])\s")
 """What an item of a document's list begins with."""
 _ITEM_END = re.compile(r"\n(?=[^\W\d_a-z])")
@@ -83,12 +84,13 @@ def cite(answer: str, sources: Sequence[Hit], page_text: PageText, question: str
     plain: list[tuple[Claim, float, str, int]] = []
     end = items = 0
     text = _LATE_MARK.sub(r"\2\1", _CUT_MARK.sub("", answer.replace("\x00", "").replace("\x01", "")))
-    for span in sentences(text):
+    spans = list(sentences(text))
+    for span in spans:
         sentence = text[span.start : span.start + span.length]
         bare = _MARK.sub("", sentence)
         pieces += [text[end : span.start], bare]
         end = span.start + span.length
-        item = _ITEM.match(bare)
+        item = _ITEM.match(bare) if len(spans) > 1 or _MORE.search(bare) else None  # "1." by itself is an answer
         items = int(item[1]) if item and int(item[1]) in (1, items + 1) else items
         said, least = _claim(bare[item.end() :] if item and int(item[1]) == items else bare, question, common)
         if not (said.words or said.numbers):

@@ -92,7 +92,7 @@ def weigh(question: str, hits: Sequence[Hit], pages: Pages, embedder: Embedder) 
     words = {word for word in asked.words if word not in _GENERIC} | _plain_numbers(asked)
     # Where letters have no case, every word counts as a name to the claim, but it is none here.
     named = {stem(name) for name in asked.names if name.upper() != name} | _plain_numbers(asked)
-    found: dict[tuple[str, int], tuple[Hit, Sentence, Sentence | None, float]] = {}
+    found: dict[tuple[str, int | None, int], tuple[Hit, Sentence, Sentence | None, float]] = {}
     known: set[str] = set()
     candidates: list[tuple[Hit, Sentence, Sentence | None, set[str], set[str]]] = []
     for hit in hits:
@@ -116,7 +116,7 @@ def weigh(question: str, hits: Sequence[Hit], pages: Pages, embedder: Embedder) 
 
     for hit, sentence, previous, own, both in candidates:
         alone, together = share(own), share(both)
-        key = (hit.path, sentence.span.start)
+        key = (hit.path, hit.page, sentence.span.start)
         if key not in found or found[key][3] < max(alone, together):
             found[key] = (hit, sentence, previous, max(alone, together))
     likeliest = sorted(found.values(), key=lambda each: -each[3] - (each[0].similarity or 0.0))[:MOST_SENTENCES]

@@ -49,7 +49,8 @@ def compose(question: str, weighed: Sequence[Weighed], pages: Pages) -> tuple[st
     for source, sentence in chosen:
         head = pages.find(source, source.table_header)
         for quote in filter(None, (head, sentence)):
-            if (source.path, quote.span.start) in {(each.path, each.start) for each in citations}:
+            place = (source.path, source.page, quote.span.start)
+            if place in {(each.path, each.page, each.start) for each in citations}:
                 continue  # the head of a table of which a row was quoted before
             citations.append(_citation(len(citations) + 1, source, quote))
             lines.append(f"{without_marks(_plain(quote.text))} [{len(citations)}]")

@@ -7,12 +7,14 @@ of it is untrusted.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jsonschema
 import jsonschema.exceptions
+import referencing
 
 from assistant_app.answering.formats import read_record
 from assistant_app.answering.prompts import INSTRUCTIONS, RECORD_INSTRUCTIONS
@@ -97,9 +99,9 @@ def shape_of(wanted: OutputFormat, instructions: str = "") -> Shape:
     elif wanted.kind == "template":
         told = (
             f"{_ONLY} Reply with this text, each place in curly brackets filled in on its line, and with nothing else; "
-            f"where the sources do not say, write: not stated\n{wanted.template}"
+            f"where the sources do not say, write: not stated\n{wanted.template.strip()}"
         )
-        grammar = template_grammar(_SLOT.split(wanted.template))
+        grammar = template_grammar(_SLOT.split(wanted.template.strip()))
     own = instructions.strip()
     return Shape(wanted, f"{told}\n{own}" if own else told, grammar if wanted.grammar else "", own)
 
@@ -162,17 +164,21 @@ def _parsed(text: str) -> dict[str, Any]:
     if text.count("{") + text.count("[") > LONGEST_SCHEMA // 10:
         raise DocentError(Code.SCHEMA_UNSUPPORTED, place="/", what="depth")
     try:
-        schema = json.loads(text)
+        schema = json.loads(text, parse_constant=_no_number, parse_float=_finite)
         jsonschema.Draft202012Validator.check_schema(schema)
     except json.JSONDecodeError as problem:
         facts = {"line": problem.lineno, "column": problem.colno}
         raise DocentError(Code.SCHEMA_INVALID, said=problem.msg, **facts) from problem
+    except ValueError as problem:
+        raise DocentError(Code.SCHEMA_INVALID, said="a number that is none, or too large", place="/") from problem
     except jsonschema.exceptions.SchemaError as problem:
         raise DocentError(Code.SCHEMA_INVALID, said=_said(problem), place=_place(problem)) from problem
     except RecursionError as problem:
         raise DocentError(Code.SCHEMA_UNSUPPORTED, place="/", what="depth") from problem
     if not isinstance(schema, dict):  # "true" is a schema too
         raise DocentError(Code.SCHEMA_UNSUPPORTED, place="/", what="schema")
+    if _HALF_PAIR.search(json.dumps(schema, ensure_ascii=False)):
+        raise DocentError(Code.SCHEMA_INVALID, said="half a surrogate pair", place="/")
     return schema
 
 
@@ -248,7 +254,7 @@ def read(wanted: OutputFormat, text: str) -> Reading:
     if wanted.kind == "labels":
         return Reading([Value("label", text)]) if text in wanted.labels else Reading([], "none of the labels")
     if wanted.kind == "template":
-        return _read_template(wanted.template, text)
+        return _read_template(wanted.template.strip(), text)
     if wanted.kind == "record":
         record = read_record(text)
         return Reading([], "no record") if record is None else Reading([Value("answer", record.answer)])
@@ -278,15 +284,18 @@ def _read_json(schema: dict[str, Any], text: str) -> Reading:
     try:
         if text.count("{") + text.count("[") > _DEEPEST_ANSWER * 20:
             raise RecursionError
-        value = json.loads(text, parse_constant=_no_number)
+        value = json.loads(text, parse_constant=_no_number, parse_float=_finite)
     except json.JSONDecodeError as problem:
         return Reading([], f"line {problem.lineno}, column {problem.colno}: {problem.msg}")
     except (ValueError, RecursionError):
         return Reading([], "no JSON")
     if _HALF_PAIR.search(json.dumps(value, ensure_ascii=False)):
         return Reading([], "half a surrogate pair")
-    problems = jsonschema.Draft202012Validator(schema, format_checker=_FORMATS).iter_errors(value)
-    worst = jsonschema.exceptions.best_match(problems)
+    validator = jsonschema.Draft202012Validator(schema, format_checker=_FORMATS, registry=_NOWHERE)
+    try:
+        worst = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    except OverflowError:
+        return Reading([], "a number that is too large")
     if worst is not None:
         return Reading([], f"{_place(worst)}: {_said(worst)}")
     return Reading(list(_values(value, ())))
@@ -294,6 +303,13 @@ def _read_json(schema: dict[str, Any], text: str) -> Reading:
 
 def _no_number(name: str) -> float:
     raise ValueError(name)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(digits[:40])
+    return number
 
 
 def _values(value: Any, names: tuple[str, ...]) -> Iterator[Value]:
@@ -323,6 +339,8 @@ def says_nothing(text: str) -> bool:
 
 
 _FORMATS = jsonschema.FormatChecker(formats=())
+_NOWHERE: referencing.Registry[Any] = referencing.Registry()
+"""What a schema refers to lies within itself: jsonschema's own registry would fetch it from the network."""
 
 
 @_FORMATS.checks("date", raises=ValueError)

@@ -31,7 +31,7 @@ _TOKEN = re.compile(
     rf"|(?P<word>(?:{_LETTER}[{_MARKS}]*)+(?:['’](?:{_LETTER}[{_MARKS}]*)+)*)"
     rf"|(?P<ideographs>(?:(?!\d)[{_IDEOGRAPHS}])+)"
     rf"|(?P<unspaced>(?:(?!\d)[{_UNSPACED}])+)"
-    r"|(?P<number>\d{4}-\d\d-\d\d|\d+(?:[.,:/٫٬．，：／]\d+|[\u00a0\u2009\u202f'’]\d{3}(?!\d))*)"
+    r"|(?P<number>\d{4}-\d\d-\d\d|(?<![\w.])\.\d+|\d+(?:[.,:/٫٬．，：／]\d+|[\u00a0\u2009\u202f'’]\d{3}(?!\d))*)"
     r"|(?P<sign>[$€£¥₹₪₩₽₺฿₫₴%‰°٪％＄￥])",
     re.IGNORECASE,
 )
@@ -113,10 +113,18 @@ _UNITS = {
 _CURRENCIES = frozenset("$€£¥₹₪₩₽₺฿₫₴")
 _SIGNS = _CURRENCIES | {"%"}
 _MAGNITUDES = frozenset("hundred thousand million billion trillion".split())
+_SHORT_MAGNITUDES = {
+    short: word
+    for word, shorts in {"thousand": "k K", "million": "M mn Mn", "billion": "B bn Bn", "trillion": "tn Tn"}.items()
+    for short in shorts.split()
+}
+_BEFORE_ONE = frozenset("no any every each some this that which the another".split())
 _ONES = dict(zip("one two three four five six seven eight nine".split(), range(1, 10), strict=True))
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
 _TENS = dict(zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True))
 _NUMBER_WORDS = {**_ONES, **dict(zip(_TEENS, range(10, 20), strict=True)), **_TENS}
+_SECTION = re.compile(r"[1-9]\d?\.[1-9]0")
+"""A number that is another one without its zero: section 3.10. With a unit it is not: 2.50 %."""
 _LETTERS = re.compile(r"[^\W\d_]+")
 _SENTENCE_BREAK = re.compile(r"[.!?:;•]")
 LEAST_SHARED = 1.0
@@ -358,24 +366,42 @@ def _numbers(tokens: list[_Token]) -> Iterator[str]:
             unit = following.plain.lstrip(_MAGNITUDES_IN_RUN)[:1]
             units += [_UNITS.get(unit, unit)] if unit else []
         else:
-            if following and following.plain in _MAGNITUDES:
-                value = f"{value} {following.plain}"
+            magnitude = _magnitude(following)
+            if magnitude:
+                value = f"{value} {magnitude}"
                 place += 1
             units += _units_behind(tokens, place)
+        if units and _SECTION.fullmatch(value):
+            value = value.removesuffix("0")
         yield value
         yield from (f"{value} {unit}" for unit in units)
 
 
+def _magnitude(token: _Token | None) -> str:
+    """ "million" for the token behind a number in "5 million", "5M" and "5mn"; "" where there is none."""
+    if token is None:
+        return ""
+    if token.plain in _MAGNITUDES:
+        return token.plain
+    return "" if token.gap else _SHORT_MAGNITUDES.get(token.text, "")
+
+
 def _value(tokens: list[_Token], place: int) -> str | None:
-    """The number that the token is, if it is one; "one" is one only before a unit."""
+    """The number that the token is, if it is one; "one" is one only before what can be counted."""
     token = tokens[place]
     if token.kind == "number":
         return _number(token.text)
     counts = token.plain in _NUMBER_WORDS
     if token.plain == "one":
-        following = tokens[place + 1].plain if place + 1 < len(tokens) else ""
-        counts = following in _UNITS or following in _MAGNITUDES
+        counts = _is_counted(tokens[max(place - 1, 0)], *tokens[place + 1 : place + 2])
     return str(_NUMBER_WORDS[token.plain]) if counts else None
+
+
+def _is_counted(before: _Token, following: _Token | None = None) -> bool:
+    """Whether "one" between these says how many: "one arbitrator", and not "no one", "this one", "one of them"."""
+    if following is None or following.kind != "word" or _SENTENCE_BREAK.search(following.gap):
+        return False
+    return following.plain not in _FILLING and before.plain not in _BEFORE_ONE
 
 
 def _joins(tokens: list[_Token], place: int) -> bool:
@@ -397,22 +423,28 @@ def _units_behind(tokens: list[_Token], place: int) -> Iterator[str]:
             return
         if token.plain in _UNITS:
             yield _UNITS[token.plain]
-        elif token is tokens[place] and len(token.plain) <= 2 and token.plain not in _FILLING:
-            yield token.plain  # "mg", "km", "pm", "°"
+        elif token is tokens[place] and len(token.plain) <= 2 and _is_unit(token):
+            yield token.plain  # "mg", "km", "pm", "°"; of "12(a)" the letter
+
+
+def _is_unit(token: _Token) -> bool:
+    return token.plain not in _FILLING or token.gap in ("", "(")
 
 
 def _number(text: str) -> str:
     """A number without thousands separators and without zeros behind the point: ``2,000.00`` is ``2000``.
 
-    What could be read in two ways (``2.000``) stays as it is.
+    What could be read in two ways (``2.000``) stays as it is; so does ``3.10``, which may be a section.
     """
     text = re.sub(r"[\u00a0\u2009\u202f'’٬]", "", text).replace("٫", ".")
     if not text.isascii():
         # Digits of every script are read as ours; NFKC does so with full-width ones only.
         text = "".join(str(unicodedata.digit(letter)) if letter.isdecimal() else letter for letter in text)
         text = unicodedata.normalize("NFKC", text)
+    if text.startswith("."):
+        text = f"0{text}"
     if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d+)?", text):
         text = text.replace(",", "")
     if re.fullmatch(r"\d+\.\d+", text) and not re.fullmatch(r"[1-9]\d{0,2}\.\d{3}", text):
-        text = text.rstrip("0").rstrip(".")
+        text = text if _SECTION.fullmatch(text) else text.rstrip("0").rstrip(".")
     return text

@@ -18,10 +18,10 @@ import msgspec
 
 from assistant_app.answering.citations import cite
 from assistant_app.answering.pages import PageText
+from assistant_app.answering.prompts import harmless
 from assistant_app.answering.repetition import LoopGuard
 from assistant_app.answering.support import Claim, claim, supports
 from assistant_app.answering.thinking import ThinkingFilter
-from assistant_app.documents.cutting import searchable
 from assistant_app.documents.passages import fold_space, sentences
 from assistant_app.models.chat_model import ChatMessage, Generates
 from assistant_app.protocol.records import Citation, Hit, TokenCounts
@@ -103,6 +103,9 @@ class _Note(NamedTuple):
     citations: list[Citation]
 
 
+NO_SENTENCES = "There are no whole sentences in it of which a summary could be made."
+
+
 class _StoppedError(Exception):
     """Whoever asked for it wants no more of it."""
 
@@ -169,6 +172,8 @@ class Reader:
             self._steps = len(packs) + (len(packs) > 1)
             for pack in packs:
                 notes = _without_repeats([*notes, *self._notes(SUMMARISE, pack, [hit.text for hit in pack])])
+            if not notes:
+                return self._finished(_Text().saying_nothing())
             return self._reduced(notes) if len(packs) > 1 else self._finished(_Text().paragraph(notes))
         except _StoppedError:
             return self._finished(_Text().listed(_most_central(notes)), stopped=True)
@@ -176,8 +181,10 @@ class Reader:
     def _reduced(self, notes: list[_Note]) -> Read:
         while True:
             packs = self._packs([note.source for note in notes], [note.text for note in notes])
-            if len(packs) == 1:
+            if len(packs) <= 1:
                 break
+            if len(packs) == len(notes):  # no two of them fit a prompt: there is nothing to make of them
+                return self._finished(_Text().listed(_most_central(notes), len(notes)))
             self._steps = self._done + len(packs) + 1
             fewer: list[_Note] = []
             place = 0
@@ -186,8 +193,10 @@ class Reader:
                 place += len(pack)
                 kept = self._notes(REDUCE, pack, [note.text for note in some])
                 # What is not shorter than before would never come to an end.
-                fewer += kept if len(kept) < len(some) else _most_central(some, max(1, len(some) // 2))
+                fewer += kept if 0 < len(kept) < len(some) else _most_central(some, max(1, len(some) // 2))
             notes = _without_repeats(fewer)
+        if not notes:
+            return self._finished(_Text().saying_nothing())
         sources = [note.source for note in notes]
         text = self._ask(
             REDUCE, _numbered([note.text for note in notes]), max_tokens=self._max_tokens, on_text=self._on_text
@@ -209,7 +218,7 @@ class Reader:
         used = room
         for hit, text in zip(passages, texts or [hit.text for hit in passages], strict=True):
             self._go_on()
-            size = self._model.count([{"role": "user", "content": f"[100] {searchable(text)}\n\n"}]) - empty
+            size = self._model.count([{"role": "user", "content": f"[100] {harmless(text)}\n\n"}]) - empty
             if used + size > room:
                 packs.append([])
                 used = 0
@@ -355,7 +364,7 @@ class Reader:
 
 
 def _numbered(texts: Iterable[str]) -> str:
-    return "\n\n".join(f"[{number}] {searchable(text)}" for number, text in enumerate(texts, start=1))
+    return "\n\n".join(f"[{number}] {harmless(text)}" for number, text in enumerate(texts, start=1))
 
 
 def _supported(text: str, sources: Sequence[Hit], page_text: PageText) -> Iterator[_Note]:
@@ -449,6 +458,11 @@ class _Text:
         for note in notes:
             self.item(self.marked(note))
         self.more(count - len(notes))
+        return self
+
+    def saying_nothing(self) -> _Text:
+        """For a document without sentences: a price list, a table."""
+        self.lines.append(NO_SENTENCES)
         return self
 
     def heading(self, words: str) -> None:

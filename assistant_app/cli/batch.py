@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from collections.abc import Callable, Iterator
 
@@ -54,5 +55,6 @@ def _lines(file: str) -> Iterator[tuple[int, bytes]]:
         raise DocentError(Code.FILE_UNREADABLE, path=file) from error
     with stream:
         for number, line in enumerate(stream, start=1):
-            if line.strip():
-                yield number, line
+            plain = line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
+            if plain.strip():
+                yield number, plain

@@ -167,7 +167,7 @@ def _search(options: argparse.Namespace) -> int:
 def _ask(options: argparse.Namespace) -> int:
     progress = output.Progress()
     with open_service(options) as service:
-        paths = _added(service, options, progress) if options.paths else None
+        paths, status = _added(service, options, progress) if options.paths else (None, DONE)
 
         def one(question: str) -> Answer:
             written = service.ask(
@@ -183,10 +183,10 @@ def _ask(options: argparse.Namespace) -> int:
             return written.answer
 
         if options.batch:
-            return batch.answer_all(options.batch, lambda question: output.answer_json(one(question)))
+            return batch.answer_all(options.batch, lambda question: output.answer_json(one(question))) or status
         answer = one(options.question)
     output.json_line(output.answer_json(answer)) if options.json else output.answer(answer)
-    return DONE
+    return status
 
 
 def _summarise(options: argparse.Namespace) -> int:
@@ -194,15 +194,15 @@ def _summarise(options: argparse.Namespace) -> int:
 
     progress = output.Progress()
     with open_service(options) as service:
-        _added(service, options, progress)
+        _, status = _added(service, options, progress)
         answer = service.talk.read_whole(ReadWhole(paths=options.paths), progress, lambda: False).answer
         progress.end()
     output.json_line(output.answer_json(answer)) if options.json else output.answer(answer)
-    return DONE
+    return status
 
 
-def _added(service: Service, options: argparse.Namespace, progress: output.Progress) -> list[str]:
-    """Add the files that a question names; the paths of those that can be searched.
+def _added(service: Service, options: argparse.Namespace, progress: output.Progress) -> tuple[list[str], int]:
+    """Add the files that a question names; the paths of those that can be searched, and the exit status.
 
     Raises:
         DocentError: why the first of them cannot, where none can.
@@ -215,7 +215,7 @@ def _added(service: Service, options: argparse.Namespace, progress: output.Progr
             if document.reason is not None:
                 raise DocentError(Code(document.reason), **{"path": document.path, **document.details})
         raise DocentError(Code.LIBRARY_EMPTY)
-    return usable
+    return usable, SOME_FAILED if _some_failed(options.paths, documents) else DONE
 
 
 # ------------------------------------------------------------ health

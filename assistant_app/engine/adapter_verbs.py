@@ -325,6 +325,8 @@ class AdapterVerbs:
             DocentError: ``adapter_missing``, ``adapter_not_own``, ``disk_full``, ``file_unwritable``.
         """
         path = self._service.find_adapter(name)
+        if not os.path.isfile(path):
+            raise DocentError(Code.ADAPTER_MISSING, path=path)
         if not self._is_own(path):
             raise DocentError(Code.ADAPTER_NOT_OWN, path=path)
         settings, models = self._service.settings, self._service.models

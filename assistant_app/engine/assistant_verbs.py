@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -270,7 +271,7 @@ class AssistantVerbs:
         half = target.with_name(f"{target.name}.part")
         try:
             if target.suffix.lower() == ".xlsx":
-                _write_xlsx(half, lines)
+                half.write_bytes(_as_xlsx(lines))
             else:
                 half.write_text(as_csv(lines), encoding="utf-8-sig", newline="")  # a spreadsheet knows it by its mark
             os.replace(half, target)
@@ -326,11 +327,12 @@ def _problem(row: Row, answer: Answer | None) -> str:
     return row.code or ("" if answer is None else answer.problem)
 
 
-def _write_xlsx(path: Path, lines: Sequence[Sequence[str]]) -> None:
+def _as_xlsx(lines: Sequence[Sequence[str]]) -> bytes:
     import xlsxwriter
 
     # Text stays text: no formula, no link, whatever stands in a document.
-    book = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False, "strings_to_urls": False})
+    file = io.BytesIO()
+    book = xlsxwriter.Workbook(file, {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True})
     try:
         sheet = book.add_worksheet("Docent")
         bold, wrapped = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
@@ -341,6 +343,7 @@ def _write_xlsx(path: Path, lines: Sequence[Sequence[str]]) -> None:
         sheet.set_column(0, max(len(lines[0]) - 1, 0), 24)
     finally:
         book.close()
+    return file.getvalue()
 
 
 def _read_rows(path: Path) -> dict[str, _Filled]:

@@ -12,16 +12,19 @@ import msgspec
 
 from assistant_app.answering import prompts
 from assistant_app.answering.format_report import Asked, advise, looked_at, way_of
+from assistant_app.answering.repetition import LoopGuard
 from assistant_app.answering.shapes import Shape, shape_of
+from assistant_app.answering.thinking import ThinkingFilter
 from assistant_app.engine.library_verbs import Cancelled, Report
 from assistant_app.engine.model_keeper import NO_ADAPTER, format_of, hundredths
 from assistant_app.errors import Code, DocentError, is_disk_full
 from assistant_app.library.indexing import spoken_name
 from assistant_app.models.chat_model import ChatMessage
+from assistant_app.models.server_model import AnsweringModel
 from assistant_app.protocol import messages
 from assistant_app.protocol import report as protocol
 from assistant_app.protocol.assistants import Assistant
-from assistant_app.protocol.records import OutputFormat
+from assistant_app.protocol.records import Hit, OutputFormat
 from assistant_app.protocol.report import FormatReport, WayName
 from assistant_app.training.dataset import prompt_of
 from assistant_app.training.job import write
@@ -35,10 +38,14 @@ WAYS: tuple[WayName, ...] = ("instructions", "grammar", "adapter", "adapter_gram
 
 
 class _Question(NamedTuple):
-    """A prompt, the same for all ways; ``approved`` is its approved answer, null where there is none."""
+    """A question on the same passages for all ways: those of an approved answer as it was given (``prompt``), or hits,
+    best first, of which as many are given as fit."""
 
-    prompt: list[ChatMessage]
-    sources: int
+    text: str
+    instructions: str = ""
+    hits: Sequence[Hit] = ()
+    prompt: list[ChatMessage] = []  # never changed
+    sources: int = 0
     approved: str | None = None
 
 
@@ -88,6 +95,7 @@ class ReportVerbs:
         assistant = service.assisting.get(request.assistant) if request.assistant else Assistant(name="")
         wanted = assistant.format if request.assistant else OutputFormat(kind=format_of(adapter))
         shape = shape_of(msgspec.structs.replace(wanted, grammar=True), assistant.instructions)
+        longest = assistant.max_tokens or service.settings.integer("answer.max_tokens")
         count = max(1, min(request.count, MOST_QUESTIONS))
         questions = list(self._questions(request.questions, assistant, shape, count, cancelled))
         if not questions:
@@ -103,29 +111,8 @@ class ReportVerbs:
             laid = adapter if way.startswith("adapter") else NO_ADAPTER
             for question in questions:
                 with service.right_of_way(), service.models.use(path=None, adapter=laid, on_progress=loading) as used:
-                    model = used[0]
-                    started = time.perf_counter()
-                    generated = model.generate(
-                        question.prompt,
-                        max_tokens=assistant.max_tokens or service.settings.integer("answer.max_tokens"),
-                        temperature=0.0,
-                        on_text=lambda text: None,
-                        cancelled=cancelled,
-                        grammar=shape.grammar if "grammar" in way else "",
-                    )
-                if generated.stopped:
-                    raise DocentError(Code.CANCELLED)
-                spent = time.perf_counter() - started
-                answers[way].append(
-                    looked_at(
-                        generated.text,
-                        shape.format,
-                        question.sources,
-                        question.approved,
-                        generated.completion_tokens,
-                        spent,
-                    )
-                )
+                    grammar = shape.grammar if "grammar" in way else ""
+                    answers[way].append(self._ask(used[0], question, shape.format, grammar, longest, cancelled))
                 done += 1
                 left = (time.perf_counter() - asking_since) / done * (total - done)
                 report(protocol.ReportProgress(way=way, done=done, total=total, seconds_left=round(left, 1)))
@@ -147,6 +134,42 @@ class ReportVerbs:
         self._keep(adapter, made)
         return made
 
+    def _ask(
+        self,
+        model: AnsweringModel,
+        question: _Question,
+        wanted: OutputFormat,
+        grammar: str,
+        longest: int,
+        cancelled: Cancelled,
+    ) -> Asked:
+        """One answer, without notes and loops as everywhere; one that the model cannot give is not in its format."""
+        prompt, sources = question.prompt, question.sources
+        if question.hits:
+            fitting, _ = prompts.fitting(model, question.text, question.hits, longest, question.instructions)
+            prompt, sources = prompts.messages(question.text, fitting, question.instructions), len(fitting)
+        guard = LoopGuard()
+        split = ThinkingFilter(lambda piece, thinking: None if thinking else guard.feed(piece))
+        began = time.perf_counter()
+        try:
+            generated = model.generate(
+                prompt,
+                max_tokens=longest,
+                temperature=0.0,
+                on_text=split.feed,
+                cancelled=lambda: bool(guard.looped) or cancelled(),
+                grammar=grammar,
+            )
+        except DocentError as problem:
+            if problem.code not in (Code.CONTEXT_TOO_SMALL, Code.GENERATION_FAILED):
+                raise
+            return Asked(False, None if question.approved is None else 0.0, 0, time.perf_counter() - began)
+        if generated.stopped and not guard.looped:
+            raise DocentError(Code.CANCELLED)
+        split.end()
+        text, spent = guard.without_loop(split.answer).strip(), time.perf_counter() - began
+        return looked_at(text, wanted, sources, question.approved, generated.completion_tokens, spent)
+
     def _keep(self, adapter: str, made: FormatReport) -> None:
         file = self._file(adapter)
         try:
@@ -164,9 +187,10 @@ class ReportVerbs:
         left = count
         if not given:
             for example in self._service.approving.counting():
-                if left and (example.shape or OutputFormat(kind=example.format)).kind == shape.format.kind:
+                if left and _is_same(example.shape or OutputFormat(kind=example.format), shape.format):
                     asked = msgspec.structs.replace(example, shape=shape.format, instructions=shape.own)
-                    yield _Question(prompt_of(asked), len(example.sources), example.answer)
+                    prompt, sources = prompt_of(asked), len(example.sources)
+                    yield _Question(example.question, prompt=prompt, sources=sources, approved=example.answer)
                     left -= 1
         texts = dict.fromkeys(given) if given else dict.fromkeys([*self._earlier(assistant), *self._of_headings()])
         for text in texts:
@@ -184,12 +208,12 @@ class ReportVerbs:
         paths = service.assisting.documents_in(assistant.collections) if assistant.collections else None
         top = assistant.passages or service.settings.integer("answer.passages")
         try:
-            sources = prompts.in_reading_order(service.search(text, top=top, paths=paths).hits)
+            hits = service.search(text, top=top, paths=paths).hits
         except DocentError as problem:
             if problem.code is Code.QUESTION_EMPTY:
                 return None
             raise
-        return _Question(prompts.messages(text, sources, shape.instructions), len(sources)) if sources else None
+        return _Question(text, shape.instructions, hits) if hits else None
 
     def _earlier(self, assistant: Assistant) -> Iterator[str]:
         """What was asked before, the newest conversation first; of an assistant its own question before all."""
@@ -209,3 +233,8 @@ class ReportVerbs:
                 heading = passage.heading.rpartition(" › ")[2].strip()
                 if len(heading) > 3:
                     yield f"What does it say about {heading}?"
+
+
+def _is_same(one: OutputFormat, other: OutputFormat) -> bool:
+    """Whether answers look alike in both, however they are held to it."""
+    return msgspec.structs.replace(one, grammar=other.grammar, check=other.check) == other

@@ -185,7 +185,15 @@ class Server:
                 code = Code.DISK_FULL if is_disk_full(error) else Code.INTERNAL
                 event = messages.Failed(code=code, details={"said": type(error).__name__})
             del self._jobs[request.job]
-            self.send(msgspec.structs.replace(event, job=request.job))
+            self._send_last(msgspec.structs.replace(event, job=request.job))
+
+    def _send_last(self, event: messages.Event) -> None:
+        """Send a job's last event; one that cannot be written (half a surrogate pair in it) must not end the lane."""
+        try:
+            self.send(event)
+        except (UnicodeEncodeError, msgspec.MsgspecError):
+            log.exception("%s cannot be sent", type(event).__name__)
+            self.send(messages.Failed(job=event.job, code=Code.INTERNAL, details={"said": "UnicodeEncodeError"}))
 
     def _do_errand(self, errand: Errand) -> None:
         try:

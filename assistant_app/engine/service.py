@@ -327,12 +327,14 @@ class Service(LibraryVerbs):
         """
         if name == STARTER:
             return str(starter_model())
-        if os.path.exists(name):
+        if os.path.isfile(name):
             return os.path.abspath(name)
         for models in (self.list_models, self.shelf.found):
             for model in models():
                 if name in (model.name, Path(model.path).name, Path(model.path).stem):
                     return model.path
+        if os.path.exists(name):  # a folder, which has a sentence of its own
+            return os.path.abspath(name)
         raise DocentError(Code.MODEL_MISSING, path=name)
 
     def list_adapters(self) -> list[Adapter]:
@@ -381,7 +383,7 @@ class Service(LibraryVerbs):
         Raises:
             DocentError: ``adapter_missing``.
         """
-        if os.path.exists(name):
+        if os.path.isfile(name):
             return os.path.abspath(name)
         known = discover_adapters(shipped_adapters(), self.paths.adapters)
         for adapter in known:
@@ -395,6 +397,8 @@ class Service(LibraryVerbs):
         ]
         if named:
             return max(named)[1]
+        if os.path.exists(name):  # as above
+            return os.path.abspath(name)
         raise DocentError(Code.ADAPTER_MISSING, path=name)
 
     # ------------------------------------------------------------ settings and health

@@ -21,6 +21,7 @@ from assistant_app.answering.format_check import is_valid
 from assistant_app.engine.adapter_verbs import slug_of
 from assistant_app.engine.library_verbs import Cancelled, Report, ignore, never
 from assistant_app.errors import Code, DocentError
+from assistant_app.models.adapters import inspect_adapter
 from assistant_app.protocol import messages, training
 from assistant_app.protocol.records import OutputFormat
 from assistant_app.protocol.training import AdapterCard, Example, Guide, Replies, Training, TrainingState
@@ -193,7 +194,7 @@ class TrainingVerbs:
         Args:
             base: a GGUF, null for the model that answers.
             weights: a folder with the same model as safetensors, "" to de-quantise the GGUF.
-            start_from: an adapter's GGUF to begin with.
+            start_from: an adapter's GGUF to begin with; its rank and alpha take the place of those in ``settings``.
             cancelled: true stops it after the step in hand; its checkpoint is kept.
 
         Returns:
@@ -209,6 +210,9 @@ class TrainingVerbs:
             raise DocentError(Code.TRAINING_NOT_INSTALLED, install=job.INSTALL)
         path = base or self._service.models.chosen_path()
         job.check_base(path)
+        if start_from:
+            older = inspect_adapter(start_from)
+            settings = msgspec.structs.replace(settings, rank=older.rank, alpha=round(older.alpha))
         if not self._turn.acquire(blocking=False):
             raise DocentError(Code.TRAINING_BUSY, name=self._now.name if self._now else "")
         try:

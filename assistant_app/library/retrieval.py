@@ -123,6 +123,9 @@ class Retriever:
             if named and asked:
                 also = self._catalog.matching(asked, NAMED_CANDIDATES, contents)
                 matching = [(number, -score) for number, score in _merged(_negated(matching), _negated(also))]
+            # A passage that no document has (removed, or half indexed) drops out here, and a vector without a passage.
+            document_ids = None if scope is None else scope.document_ids
+            passages = self._catalog.passages([number for number, _ in matching], document_ids)
             clock.lap("keywords")
             vector = embedding.result()
             clock.lap("embed")
@@ -132,9 +135,7 @@ class Retriever:
         clock.lap("vectors")
         cosines, keywords = dict(near), {number: -score for number, score in matching}
         ranked = _Ranked(ranks(cosines), ranks(keywords), cosines)
-        # A passage that no document has (removed, or half indexed) drops out here, and a vector without a passage.
-        ids = [*cosines.keys() | keywords.keys()]
-        passages = self._catalog.passages(ids, None if scope is None else scope.document_ids)
+        passages |= self._catalog.passages([*cosines.keys() - keywords.keys()], document_ids)
         weight = FOREIGN if not self._embedder.folder and not is_latin(question) else 1.0
         lifts = {each.content_id: 1 + LIFT * each.share for each in reversed(named)}
         scores = fused([(weight, ranked.vectors), (1.0, ranked.keywords)])

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
-import jinja2
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 from assistant_app.errors import Code, DocentError
@@ -37,19 +36,20 @@ class ChatTemplate:
     """
 
     def __init__(self, source: str, *, bos: str, eos: str, special: Iterable[str], path: str) -> None:
-        """``special`` are the texts of the tokens that the tokeniser would recognise anywhere in the prompt.
+        """``special`` are the texts of the tokens that the tokeniser would recognise anywhere in the prompt. One of a
+        single character is none that a text could be kept from holding.
 
         Raises:
             DocentError: ``model_cannot_chat`` where the template cannot be compiled or rendered.
         """
         self._path = path
-        markers = {text for text in special if text.strip()} | set(_MARKERS.findall(source))
+        markers = {text for text in special if len(text.strip()) > 1} | set(_MARKERS.findall(source))
         # The longest first: of two markers with the same beginning the whole of the longer one is meant.
         alternatives = "|".join(re.escape(marker) for marker in sorted(markers, key=lambda m: (-len(m), m)))
         self._marker = re.compile(alternatives) if markers else None
         try:
             self._formatter = Jinja2ChatFormatter(template=source, eos_token=eos, bos_token=bos)
-        except (jinja2.TemplateError, RecursionError, ValueError) as problem:
+        except Exception as problem:  # Python's own compiler refuses what jinja makes of some
             raise DocentError(Code.MODEL_CANNOT_CHAT, path=path) from problem
         self._knows_system = self._renders([_message("system", _PROBE), _message("user", "x")])
         if not self._knows_system and not self._renders([_message("user", _PROBE)]):

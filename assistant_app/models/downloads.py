@@ -98,7 +98,8 @@ def checked(repo: str, file: str) -> Begun:
     """
     owner, slash, name = repo.strip().partition("/")
     parts = file.strip().split("/")
-    good = slash and _NAME.fullmatch(owner) and _NAME.fullmatch(name) and len(parts) <= 4
+    good = slash and _NAME.fullmatch(owner) and owner.casefold() != "removed"  # a folder of ours has that name
+    good = good and _NAME.fullmatch(name) and len(parts) <= 4
     good = good and all(_FOLDER.fullmatch(part) for part in parts) and parts[-1].lower().endswith(".gguf")
     if not good or len(part_names(parts[-1])) > MOST_PARTS:
         raise DocentError(Code.DOWNLOAD_NAME_INVALID, repo=repo[:100], file=file[:200])
@@ -281,6 +282,8 @@ def _fetch_part(folder: Path, begun: Begun, number: int, on_bytes: Callable[[], 
                 stream.seek(before)
                 sink = cast(BinaryIO, _Sink(stream, whole, on_bytes))
                 http_get(url, sink, resume_size=before, headers={"Accept-Encoding": "identity"}, _nb_retries=0)
+            if part_size(folder, number) <= before:  # a whole answer, and not of this file
+                raise ValueError("the answer is shorter than the file")
         except _TooLong:
             part(folder, number).unlink()
             raise DocentError(Code.DOWNLOAD_DAMAGED, file=name, address=begun.hub) from None

@@ -110,6 +110,9 @@ def read_header(path: str | os.PathLike[str], role: Role) -> Header:
             (``missing_bytes``, at least), ``<role>_damaged``.
     """
     name = os.fspath(path)
+    said = name.encode("utf-8", "replace").decode()
+    if said != name:  # neither the pipe nor JSON could carry it
+        raise DocentError(Code(f"{role}_unreadable"), path=said)
     try:
         status = os.stat(name)
     except (FileNotFoundError, NotADirectoryError, ValueError):

@@ -28,6 +28,7 @@ MOST_LENGTH = 1000
 """Of ``maxLength``: llama.cpp refuses longer repetitions."""
 MOST_ITEMS = 100
 MOST_CHOICES = 1000
+MOST_RULES = 5000
 
 _SAID_ONLY = {"title", "description", "default", "examples", "$schema", "$id", "$comment", "$defs", "definitions"}
 _CHECKED_AFTERWARDS = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "uniqueItems"}
@@ -98,6 +99,8 @@ class _Converter:
             raise _unsupported(place, "schema")
         if place.count("/") > 2 * DEEPEST:
             raise _unsupported(place, "depth")
+        if "$id" in schema and schema is not self._schema:  # would make its references lead elsewhere
+            raise _unsupported(f"{place}/$id", "$id")
         for keyword in schema:
             if keyword not in _SAID_ONLY | _CHECKED_AFTERWARDS | _HELD:
                 raise _unsupported(f"{place}/{_pointed(keyword)}", str(keyword)[:60])
@@ -202,11 +205,14 @@ class _Converter:
         for part in parts:
             key = part.replace("~1", "/").replace("~0", "~")
             value = value.get(key) if isinstance(value, Mapping) else None
-        if not parts or value is None or target in refs:  # elsewhere, nowhere, or within itself
+        # Elsewhere, nowhere, or within itself; "%" would be read in two ways.
+        if not parts or value is None or target in refs or "%" in str(target):
             raise _unsupported(f"{place}/$ref", "$ref")
         return self._rule(value, place, (*refs, str(target)))
 
     def _named(self, rule: str) -> str:
+        if len(self._rules) == MOST_RULES:  # a few references of references can stand for millions
+            raise _unsupported("", "size")
         name = f"r{len(self._rules)}"
         self._rules.append(f"{name} ::= {rule}")
         return name

@@ -217,9 +217,9 @@ def is_later_part(name: str) -> bool:
 def part_names(name: str) -> list[str]:
     """The names of all parts of a split model, of which ``name`` is one; just ``name`` for any other file's."""
     match = _PART.match(name)
-    if match is None:
+    count = int(match["count"]) if match is not None else 0
+    if match is None or count == 0:
         return [name]
-    count = int(match["count"])
     return [f"{match['stem']}-{number:05d}-of-{count:05d}.gguf" for number in range(1, count + 1)]
 
 

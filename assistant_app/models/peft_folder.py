@@ -72,7 +72,8 @@ def convert(folder: str | os.PathLike[str], base_path: str | os.PathLike[str], t
     matrices = dict(_matrices(place))
     base_name = Path(config.base_model_name_or_path or "").name[:200]
     alpha = config.lora_alpha * math.sqrt(config.r) if config.use_rslora else config.lora_alpha
-    about = About(place.name[:200], base_name=base_name)
+    name = place.name[:200].encode("utf-8", "replace").decode()
+    about = About(name, base_name=base_name)
     try:
         export_adapter(matrices, base_path, alpha, about, to)
     except DocentError as problem:
@@ -136,7 +137,12 @@ def _matrices(folder: Path) -> Iterator[tuple[str, NDArray[np.float32]]]:
         layout = _TYPES.get(tensor["dtype"])
         if layout is None:
             raise _unsupported(folder, f"{name[:100]} holds numbers of the type {tensor['dtype']}")
-        numbers = np.frombuffer(tensor["data"], dtype=layout).reshape(tensor["shape"])
+        if len(tensor["shape"]) != 2:
+            raise damaged
+        try:
+            numbers = np.frombuffer(tensor["data"], dtype=layout).reshape(tensor["shape"])
+        except ValueError as problem:  # sizes that no memory has
+            raise damaged from problem
         if tensor["dtype"] == "BF16":
             numbers = (numbers.astype(np.uint32) << 16).view(np.float32)
         with np.errstate(over="ignore"):

@@ -77,7 +77,8 @@ class Vocabulary:
             # Tokens that a person defined are often plain content (line breaks, HTML); those of the template are not.
             elif kind & always or (text in template and text[:1] in "<[{"):
                 special.append(text)
-        if bytes_seen and any(f"<0x{byte:02X}>" not in bytes_seen for byte in range(256)):
+        falls_back = llama.llama_vocab_type(self._vocab) == llama.LLAMA_VOCAB_TYPE_SPM
+        if (bytes_seen or falls_back) and any(f"<0x{byte:02X}>" not in bytes_seen for byte in range(256)):
             raise DocentError(Code.MODEL_DAMAGED, path=self._path)
         return special
 

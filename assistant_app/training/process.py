@@ -45,8 +45,9 @@ MEASURED = 60
 FORCED = 20
 """Examples on which the exported adapter is compared with the trained one."""
 
-LONGEST_ANSWER = {"text": 160, "record": 320}
-"""Tokens."""
+LONGEST_ANSWER = {"text": 160, "labels": 60}
+LONGEST_STRUCTURED = 320
+"""Tokens; the second of a record, a schema's JSON, a template."""
 
 
 class _Orders:
@@ -276,7 +277,7 @@ def ask(
         began = time.perf_counter()
         generated = model.generate(
             prompt_of(example),
-            max_tokens=LONGEST_ANSWER[example.format],
+            max_tokens=LONGEST_ANSWER.get(example.format, LONGEST_STRUCTURED),
             temperature=0.0,
             on_text=lambda text: None,
             cancelled=cancelled,

@@ -18,9 +18,9 @@ from assistant_app.answering.answer import (
     write_without_sources,
 )
 from assistant_app.library.retrieval import Found
-from assistant_app.models.chat_model import ChatModel
+from assistant_app.models.chat_model import ChatModel, Generated
 from assistant_app.models.model_files import starter_model
-from assistant_app.protocol.records import Candidate, Hit
+from assistant_app.protocol.records import Answer, Candidate, Hit
 
 PAGES = [
     "The Aurora plan has a calendar year deductible of $1,250 for each person.",
@@ -236,3 +236,53 @@ def test_what_the_search_kept_and_the_context_did_not_hold_says_so() -> None:
     assert [each.page for each in outcome.inspection.candidates if each.fate == "no_room"] == left_out
     assert (outcome.inspection.words, outcome.inspection.named) == (["deductible"], ["/Aurora.pdf"])
     assert all(page not in outcome.inspection.prompt for page in PAGES[-len(left_out) :])
+
+
+class Says(ChatModel):
+    """Only says what it was told to."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    name = "Says"
+    context = 4096
+    server = ""
+
+    def count(self, messages: Any) -> int:
+        return 100
+
+    def prompt(self, messages: Any) -> str:
+        return ""
+
+    def generate(self, messages: Any, *, on_text: Any, **how: Any) -> Generated:
+        on_text(self._text)
+        return Generated(
+            text=self._text,
+            prompt_tokens=1,
+            completion_tokens=1,
+            cached_tokens=0,
+            first_token_seconds=0.1,
+            stopped=False,
+        )
+
+
+def test_what_the_page_says_of_nothing_is_an_answer() -> None:
+    page = "No personal information is given to third parties."
+    hit = Hit(rank=1, path="/p.pdf", page=1, page_label="1", score=1, text=page, start=0, length=len(page))
+    hits = Found([hit], {"total": 1.0})
+
+    def told(text: str) -> Answer:
+        how = How(
+            max_tokens=50,
+            temperature=0.0,
+            adapter=None,
+            on_text=lambda piece, thinking: None,
+            cancelled=lambda: False,
+            began=time.perf_counter(),
+        )
+        return write("Is information given away?", hits, Says(text), lambda path, number: (page, 0), how).answer
+
+    answer = told("No personal information is given to third parties [1].")
+    assert (answer.found, [each.verified for each in answer.citations]) == (True, [True])
+    assert not told("No information is given [1].").found
+    assert not told("No information is given.").found

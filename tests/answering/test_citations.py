@@ -452,3 +452,12 @@ def test_what_names_nothing_is_no_fact_about_a_relative_of_what_was_asked_about(
     assert verified(asked, sources[:2], "Aurora Standard has a deductible of $2,000 [2].") == [13]
     under = [msgspec.structs.replace(sources[0], heading="Aurora Standard › Costs"), sources[1]]
     assert 8 in verified("What is the deductible of the Aurora Standard plan?", under, "$2,000 [1].")
+
+
+def test_a_bare_one_is_an_answer_and_no_number_of_a_list() -> None:
+    pages = {("/will.pdf", 1): "The number of witnesses that a will needs is 1."}
+    text = pages["/will.pdf", 1]
+    source = Hit(rank=1, path="/will.pdf", page=1, page_label="1", score=1, text=text, start=0, length=len(text))
+    found = cite("1 [1].", [source], lambda path, page: (text, 0), "How many witnesses does a will need?")
+    assert found.claims
+    assert [each.verified for each in found.citations] == [True]

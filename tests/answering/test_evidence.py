@@ -135,3 +135,15 @@ def test_a_task_needs_no_single_sentence_that_answers_it(question: str, expected
     [hit] = hits(PLAN)
     assert is_open(question, [msgspec.structs.replace(hit, similarity=NEAR)]) is expected
     assert not is_open(question, [msgspec.structs.replace(hit, similarity=NEAR - 0.01)])
+
+
+def test_sentences_of_two_pages_are_two_though_they_stand_at_the_same_place(embedder: Embedder) -> None:
+    pages = {
+        1: "Glasses, frames and lenses are shown in our catalogue.",
+        2: "We reimburse frames up to $120.",
+    }
+    found = [msgspec.structs.replace(hits(text)[0], page=page) for page, text in pages.items()]
+    asked = "How much is reimbursed for glasses, frames and lenses?"
+    weighed = weigh(asked, found, Pages(lambda path, page: (pages[page], 0)), embedder)
+    assert {each.source.page for each in weighed} == {1, 2}
+    assert suffices(weighed)

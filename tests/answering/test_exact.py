@@ -119,3 +119,14 @@ def test_a_section_of_a_document_without_pages_counts_in_the_whole_document(embe
     )
     weighed = Pages(lambda path, number: (text, base)).sentences(section)
     assert [(each.span.start, each.text) for each in weighed] == [(base, text)]
+
+
+def test_what_stands_at_the_same_place_of_two_pages_is_quoted_from_both(embedder: Embedder) -> None:
+    pages = {1: "The dental deductible is $50 a year.", 2: "The vision deductible is $70 a year."}
+    found = [
+        Hit(rank=page, path="/p.pdf", page=page, page_label=str(page), score=1, text=text, start=0, length=len(text))
+        for page, text in pages.items()
+    ]
+    asked = "What is the deductible a year?"
+    how = Found(found, {"total": 1.0}), lambda path, page: (pages[page], 0), embedder, time.perf_counter()
+    assert {each.page for each in quote(asked, *how).answer.citations} == {1, 2}

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import referencing.exceptions
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -131,3 +132,69 @@ def test_templates_without_an_end_to_their_slots_are_refused(template: str) -> N
 )
 def test_what_says_nothing(text: str, nothing: bool) -> None:
     assert shapes.says_nothing(text) is nothing
+
+
+SCHEMA = {"type": "object", "properties": {"z": {"$ref": "#/$defs/s"}}, "$defs": {"s": {"type": "string"}}}
+
+
+def wanted(schema: Any) -> OutputFormat:
+    return OutputFormat(kind="schema", schema=schema if isinstance(schema, str) else json.dumps(schema))
+
+
+def test_a_schema_leads_nowhere_outside_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(*arguments: object, **options: object) -> None:
+        raise AssertionError(arguments)
+
+    monkeypatch.setattr("urllib.request.urlopen", fetch)
+    inner = {"a": {"$id": "http://127.0.0.1:9/x", "$ref": "#/$defs/s"}}
+    elsewhere = {
+        "type": "object",
+        "properties": {"z": {"$ref": "#/default"}},
+        "default": {"type": "object", "properties": inner},
+        "$defs": {"s": {"type": "string"}},
+    }
+    refused = refusal(kind="schema", schema=json.dumps(elsewhere))
+    assert (refused.code, refused.details["what"]) == (Code.SCHEMA_UNSUPPORTED, "$id")
+    # Whatever gets past that finds no network.
+    with pytest.raises(referencing.exceptions.Unresolvable):
+        shapes.read(wanted(elsewhere), '{"z": {"a": "b"}}')
+    escaped = {**SCHEMA, "properties": {"z": {"$ref": "#/$defs/x%20y"}}, "$defs": {"x%20y": {"type": "string"}}}
+    assert refusal(kind="schema", schema=json.dumps(escaped)).details["what"] == "$ref"
+    named = {**SCHEMA, "$id": "https://example.com/lease.json"}
+    check_format(wanted(named))
+    assert shapes.read(wanted(named), '{"z": "b"}').values == [shapes.Value("z", "b")]
+
+
+def test_a_few_references_that_stand_for_millions_are_refused_at_once() -> None:
+    levels = {f"a{n}": {"anyOf": [{"$ref": f"#/$defs/a{n - 1}"}] * 10} for n in range(1, 20)}
+    schema = {**SCHEMA, "properties": {"z": {"$ref": "#/$defs/a19"}}, "$defs": {"a0": {"type": "string"}, **levels}}
+    assert refusal(kind="schema", schema=json.dumps(schema)).details["what"] == "size"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        '{"type": "object", "properties": {"a\\ud800": {"type": "string"}}}',
+        '{"type": "object", "properties": {"a": {"type": "number", "maximum": ' + "1" * 5000 + "}}}",
+        '{"type": "object", "properties": {"a": {"type": "number", "maximum": 1e999}}}',
+        '{"type": "object", "properties": {"a": {"type": "number", "maximum": NaN}}}',
+    ],
+)
+def test_what_cannot_be_kept_as_json_is_no_schema(schema: str) -> None:
+    assert refusal(kind="schema", schema=schema).code is Code.SCHEMA_INVALID
+
+
+def test_numbers_that_are_none_are_not_in_a_format() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "number", "multipleOf": 0.01}}}
+    for answer in ('{"a": 1e999}', '{"a": ' + "9" * 401 + "}", '{"a": NaN}'):
+        assert shapes.read(wanted(schema), answer).problem
+    plain = {"type": "object", "properties": {"a": {"type": "number"}}}
+    assert shapes.read(wanted(plain), '{"a": 1e999}').problem
+
+
+def test_white_space_around_a_template_is_no_part_of_it() -> None:
+    template = OutputFormat(kind="template", template="\nName: {name}\nDate: {date}\n")
+    read = shapes.read(template, "Name: Elm\nDate: today")
+    assert (read.problem, [value.text for value in read.values]) == ("", ["Elm", "today"])
+    assert not shape_of(template).instructions.endswith("\n")
+    assert 'root ::= "Name: "' in shape_of(template).grammar

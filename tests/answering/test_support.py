@@ -10,6 +10,11 @@ from assistant_app.answering.support import claim, common_words, fold, shared, s
 
 SUPPORTED = [
     # numbers
+    ("The rate is 0.5%.", "The rate is .5%."),
+    ("The budget is $5M.", "The budget is $5M a year."),
+    ("It is decided by one arbitrator.", "It is decided by one arbitrator of the chamber."),
+    ("No one pays a fee.", "No one pays a fee here."),
+    ("Section 12(a) requires notice.", "Section 12(a) requires a notice."),
     ("The deductible is $2,000.", "The deductible for Northwind Standard is $2,000 per person, per year."),
     ("The deductible is $2000.00.", "The deductible is $2,000."),
     ("The deductible is 2,000 dollars.", "The deductible is $2,000."),
@@ -53,6 +58,14 @@ SUPPORTED = [
 
 UNSUPPORTED = [
     # numbers
+    ("It is decided by one arbitrator.", "It is decided by three arbitrators."),
+    ("It covers one dependent.", "It covers 12 dependents."),
+    ("The interest rate is 5%.", "The interest rate is .5%."),
+    ("The budget is $5.", "The budget is $5M."),
+    ("The budget is $5.", "The budget is $5bn."),
+    ("The budget is $5M.", "The budget is $5bn."),
+    ("See section 3.1 on notice.", "See section 3.10 on notice."),
+    ("Section 12(a) requires notice.", "Section 12(b) requires notice."),
     ("The deductible is $2,000.", "The deductible is $20,000."),
     ("The deductible is $2,000.", "The deductible is $1,000."),
     ("The deductible is $2,000.", "The deductible is waived."),

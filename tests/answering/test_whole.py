@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assistant_app.answering.whole import COMPARE, REDUCE, SUMMARISE, Read, Reader, estimate
+from assistant_app.answering.whole import COMPARE, NO_SENTENCES, REDUCE, SUMMARISE, Read, Reader, estimate
 from assistant_app.errors import Code, DocentError
 from assistant_app.models.chat_model import ChatMessage, ChatModel, Generated
 from assistant_app.models.model_files import starter_model
@@ -348,3 +348,32 @@ def test_the_starter_model_summarises_honestly(starter: ChatModel) -> None:
         assert page[citation.start : citation.start + citation.length] == citation.quote
     for sentence in read.unsupported:
         assert sentence.rstrip(".") in read.text
+
+
+def prices(pages: int) -> list[Hit]:
+    """No sentence at all."""
+    return plan("/Prices.pdf", *("Article 5    15 pcs    blue\n" * 12 for _ in range(pages)))
+
+
+def test_a_document_without_sentences_is_said_to_have_none() -> None:
+    for passages in (prices(40), prices(1)):
+        model = Scripted(lambda instruction, sources: "This document lists wonderful goods.")
+        read = reader(model, passages).summarise(passages)
+        assert (read.text, read.citations) == (NO_SENTENCES, [])
+
+
+def test_notes_of_which_no_two_fit_a_prompt_are_listed() -> None:
+    passages = document(12)
+    model = Scripted(first_of_each)
+    model.context = 200
+    read = reader(model, passages).summarise(passages)
+    assert_honest(read, passages)
+    assert read.citations
+
+
+def test_notes_that_the_model_makes_nothing_of_are_kept() -> None:
+    passages = document(60)
+    model = Scripted(lambda how, sources: "" if how == REDUCE else first_of_each(how, sources))
+    read = reader(model, passages).summarise(passages)
+    assert read.citations
+    assert_honest(read, passages)

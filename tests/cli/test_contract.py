@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from assistant_app.__main__ import main
+from assistant_app.__main__ import COMMANDS, main
+from assistant_app.cli.main import _COMMANDS
 from assistant_app.engine.service import Service
 from assistant_app.paths import Paths
 from tests.pdfs import encrypt, image_pdf, text_pdf
@@ -305,7 +306,8 @@ _AS_NOBODY = """
 import os, sys
 sys.path.insert(0, sys.argv.pop(1))
 import assistant_app.engine.service
-from assistant_app.__main__ import main
+from assistant_app.__main__ import COMMANDS, main
+from assistant_app.cli.main import _COMMANDS
 if os.geteuid() == 0:  # root may write everywhere
     os.setegid(65534)
     os.seteuid(65534)
@@ -396,3 +398,22 @@ def test_every_hostile_file_gets_a_status_and_a_reason(data: Path, tmp_path: Pat
         assert (each["reason"] is None) == (each["status"] in ("indexed", "unchanged")), each
     fuzzed = [each for each in documents if Path(each["path"]).suffix in (".fuzz", "")]
     assert any(each["status"] == "indexed" for each in fuzzed)
+
+
+def test_every_command_is_one_though_a_file_has_its_name() -> None:
+    assert set(COMMANDS) == set(_COMMANDS)
+
+
+def test_a_question_beside_a_file_that_failed_is_answered_and_ends_with_1(
+    docent: Any, tower: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.pdf"
+    broken.write_bytes(b"%PDF-1.7\nnothing")
+    asked = docent("ask", "How tall is the lighthouse at Cape Wrath?", str(tower), str(broken), "--json")
+    assert (asked.status, asked.json["found"]) == (1, True)
+    assert "broken.pdf" in asked.err
+    batch = tmp_path / "batch.jsonl"
+    batch.write_bytes(b'\xef\xbb\xbf{"id": 1, "question": "How tall is the lighthouse at Cape Wrath?"}\n')
+    assert docent("ask", "--batch", str(batch), str(broken), str(tower)).status == 1
+    assert docent("ask", "--batch", str(batch), str(tower)).status == 0
+    assert docent("summarise", str(tower), str(broken), "--json").status == 1

@@ -270,3 +270,14 @@ def test_an_adapter_that_was_laid_leaves_no_mark(shelf: Service, tiny: Path, tmp
     assert problem is not None
     assert shelf.settings.flag("adapter.enabled")  # another one was in hand, for one question only
     assert shelf.adapters.recover() is None
+
+
+def test_a_folder_is_no_adapter_to_remove_and_hides_none(
+    shelf: Service, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Path(shelf.adapters.add(str(ggufs.adapter(tmp_path / "mine.gguf", tiny, name="Mine"))))
+    assert refusal(shelf, "remove", str(own.parent)).code is Code.ADAPTER_MISSING
+    assert own.is_file()
+    (tmp_path / "work" / "mine").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work")
+    assert shelf.find_adapter("mine") == str(own)

@@ -313,9 +313,10 @@ def test_a_table_is_written_as_csv_and_xlsx(kept: Service, tmp_path: Path) -> No
         words = "".join(ElementTree.fromstring(book.read("xl/sharedStrings.xml")).itertext())
     assert b"<f>" not in sheet
     assert "=1+1.pdf" in words
-    with pytest.raises(DocentError) as problem:
-        export(kept, name, tmp_path / "nowhere" / "t.csv")
-    assert problem.value.code is Code.FILE_UNWRITABLE
+    for file in ("t.csv", "t.xlsx"):
+        with pytest.raises(DocentError) as problem:
+            export(kept, name, tmp_path / "nowhere" / file)
+        assert problem.value.code is Code.FILE_UNWRITABLE
 
 
 # ---------------------------------------------------------------- requests

@@ -133,3 +133,12 @@ def test_at_the_end_jobs_are_cancelled_only_after_docent_said_that_it_leaves(ser
     server.end()
     assert seen == [False]
     assert under_way.is_set()
+
+
+def test_an_answer_that_cannot_be_written_ends_its_job_and_not_the_lane(service: Service) -> None:
+    said: list[bytes] = []
+    server = Server(service, said.append)
+    server._send_last(messages.Failed(job=3, code="file_missing", details={"path": "caf\udce9"}))
+    assert len(said) == 1
+    assert b'"job":3' in said[0]
+    assert b"internal" in said[0]

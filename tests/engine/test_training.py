@@ -231,7 +231,9 @@ def test_cancelled_it_keeps_its_checkpoint_and_trained_again_it_is_another_versi
     path, card = train(empty, base, report=hears(steps.append), data=Data(about="gates"))
     # With other words for the card it is another training, and begun anew.
     assert next(each.step for each in steps if each.state == "training") == 1
-    again, newer = train(empty, base, settings=msgspec.structs.replace(SETTINGS, epochs=1), start_from=path)
+    other = msgspec.structs.replace(SETTINGS, epochs=1, rank=2, alpha=3)
+    again, newer = train(empty, base, settings=other, start_from=path)
+    assert (newer.settings["rank"], newer.settings["alpha"]) == (4, 8), "those of what it goes on from"
     assert [Path(each).name for each in (path, again)] == ["gates.gguf", "gates-v2.gguf"]
     assert (card.version, newer.version) == (1, 2)
     assert left.step >= 6

@@ -88,6 +88,8 @@ def test_a_vocabulary_without_a_token_for_every_byte_is_damaged(tiny: Path, tmp_
     """llama.cpp's tokeniser would end the process at the first text with that byte."""
     error = refusal(ggufs.replace(tiny, tmp_path / "odd.gguf", b"<0x33>", b"<0x3G>"))
     assert error.code is Code.MODEL_DAMAGED
+    without = ggufs.tiny_model(tmp_path / "without.gguf", knows_bytes=False)
+    assert refusal(without).code is Code.MODEL_DAMAGED
 
 
 def test_a_model_larger_than_memory_never_reaches_llama_cpp(tmp_path: Path) -> None:

@@ -99,3 +99,15 @@ def test_every_message_is_neutralised_in_the_prompt() -> None:
 def test_a_prompt_that_opens_the_notes_is_recognised() -> None:
     assert OPENED_THINKING.search("<|assistant|><think>\n")
     assert not OPENED_THINKING.search("<think>\n\n</think>\n\n")
+
+
+def test_a_marker_of_one_character_is_text() -> None:
+    made = template(PLAIN, ("<|end|>", "e", " ", "\n"))
+    assert made.neutralise("here we are <|end|>") == "here we are < |end|>"
+
+
+def test_a_template_that_python_cannot_compile_is_refused() -> None:
+    deep = "".join(f"{{% for x{n} in messages %}}" for n in range(25)) + "{% endfor %}" * 25
+    with pytest.raises(DocentError) as caught:
+        template(deep)
+    assert caught.value.code is Code.MODEL_CANNOT_CHAT

@@ -300,3 +300,18 @@ def test_every_entry_of_the_catalogue_can_be_downloaded_by_its_key() -> None:
         assert entry.licence
         assert entry.about.endswith(".")
         assert 0.2 < entry.size / 2**30 / entry.memory_gib < 0.6, "room for the context, the system, other programs"
+
+
+def test_a_server_that_answers_with_something_shorter_is_given_up(hub: Hub, folder: Path) -> None:
+    """A page about a quota, with status 200: whole by itself, and never the file."""
+    hub.instead = b"You have had enough."
+    said = fetched(folder)
+    assert said[-1].code == Code.DOWNLOAD_MISSPOKE
+    assert len(hub.gets()) < 20
+
+
+def test_the_folder_of_removed_models_is_no_owner() -> None:
+    with pytest.raises(DocentError) as caught:
+        checked("removed/x", "a.gguf")
+    assert caught.value.code is Code.DOWNLOAD_NAME_INVALID
+    assert checked("a/b", "x-00001-of-00000.gguf").files == ["x-00001-of-00000.gguf"]

@@ -274,3 +274,18 @@ def test_a_header_is_read_once_while_the_file_stays_the_same(tiny: Path, tmp_pat
     assert gguf_header.read_header(path, "model") is before
     ggufs.tiny_model(path, name="Other")
     assert inspect_model(path).name == "Other"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_file_whose_name_is_no_utf8_is_refused_and_left_out_of_lists(tiny: Path, tmp_path: Path) -> None:
+    odd = tmp_path / "shelf" / "caf\udce9.gguf"
+    odd.parent.mkdir()
+    odd.write_bytes(tiny.read_bytes())
+    error = refusal(odd)
+    assert error.code is Code.MODEL_UNREADABLE
+    assert str(error.details["path"]).encode()
+    assert discover(odd.parent) == []
+
+
+def test_a_model_in_no_parts_is_one_file() -> None:
+    assert model_files.part_names("x-00001-of-00000.gguf") == ["x-00001-of-00000.gguf"]

@@ -157,3 +157,15 @@ def test_an_architecture_whose_matrices_have_other_names_is_refused(tmp_path: Pa
     other = ggufs.tiny_model(tmp_path / "other.gguf", architecture="gemma2")
     error = refusal(folder(tmp_path / "peft"), other, tmp_path / "made.gguf")
     assert (error.code, "gemma2" in str(error.details["said"])) == (Code.ADAPTER_FOLDER_UNSUPPORTED, True)
+
+
+@pytest.mark.parametrize("shape", [[1] * 70, [0, 2**62], [4]])
+def test_matrices_of_impossible_shapes_are_damaged(tmp_path: Path, tiny: Path, shape: list[int]) -> None:
+    made = folder(tmp_path / "odd", weights={f"{Q}.lora_A.weight": np.zeros(0, np.float32)})
+    count = math.prod(shape)
+    header = {f"{Q}.lora_A.weight": {"dtype": "F32", "shape": shape, "data_offsets": [0, 4 * count]}}
+    text = json.dumps(header).encode()
+    (made / "adapter_model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + bytes(4 * count))
+    with pytest.raises(DocentError) as caught:
+        convert(made, tiny, tmp_path / "to.gguf")
+    assert caught.value.code is Code.ADAPTER_DAMAGED

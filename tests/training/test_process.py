@@ -300,3 +300,14 @@ def test_a_folder_without_a_job_is_told_by_the_process(tmp_path: Path) -> None:
     (line,) = done.stdout.splitlines()
     said = msgspec.json.decode(line, type=Said)
     assert (said.state, said.code) == ("failed", Code.TRAINING_UNKNOWN)
+
+
+@pytest.mark.parametrize("form", ["text", "record", "schema", "labels", "template"])
+def test_held_out_examples_of_every_format_are_asked(form: str) -> None:
+    class Says:
+        def generate(self, messages: Any, *, max_tokens: int, **how: Any) -> Any:
+            assert max_tokens > 0
+            return type("Generated", (), {"text": "invoice"})
+
+    of = msgspec.structs.replace(example(1), format=form)
+    assert [said.text for said in process.ask(Says(), [of], lambda: False)] == ["invoice"]  # type: ignore[arg-type]
