@@ -45,6 +45,11 @@ def matrices(model: Any, rank: int = 4, seed: int = 2) -> Matrices:
     return found
 
 
+AGREES = 0.95
+"""Share of tokens on which both have to agree: of random weights the first two words are often nearly alike, and
+processors round in their own ways (0.977 with AVX-512, 0.984 to 1.0 with AVX2)."""
+
+
 def agreement(one: list[list[int]], other: list[list[int]]) -> float:
     pairs = [pair for a, b in zip(one, other, strict=True) for pair in zip(a, b, strict=True)]
     return sum(a == b for a, b in pairs) / len(pairs)
@@ -76,17 +81,17 @@ def test_llama_cpp_and_pytorch_choose_the_same_tokens(
     assert trained is not None
     assert sum(losses[-4:]) < sum(losses[:4])
     sequences = [(each.prompt, each.answer) for each in examples]
-    assert agreement(trained.base_tokens, forced_tokens(str(base), None, sequences)) >= 0.98
+    assert agreement(trained.base_tokens, forced_tokens(str(base), None, sequences)) >= AGREES
     assert agreement(trained.base_tokens, trained.tokens) < 0.5
 
     adapter = tmp_path / "adapter.gguf"
     export_adapter(trained.matrices, base, ALPHA, About("Tiny"), adapter)
-    assert agreement(trained.tokens, forced_tokens(str(base), str(adapter), sequences)) >= 0.98
+    assert agreement(trained.tokens, forced_tokens(str(base), str(adapter), sequences)) >= AGREES
 
     monkeypatch.setattr(gguf_export, "neighbours", lambda matrix, heads: matrix)
     export_adapter(trained.matrices, base, ALPHA, About("Tiny"), adapter)
     alike = agreement(trained.tokens, forced_tokens(str(base), str(adapter), sequences))
-    assert alike < 0.9 if architecture == "llama" else alike >= 0.98
+    assert alike < 0.9 if architecture == "llama" else alike >= AGREES
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
