@@ -240,10 +240,11 @@ def _vectors(model: Any, texts: Sequence[str], encode: Callable[..., Any]) -> ND
         show_progress_bar=False,
     )
     found: NDArray[np.float32] = np.asarray(encoded, dtype=np.float32)
-    if len(pieces) == len(texts):
-        return found
-    sums = np.zeros((len(texts), found.shape[1]), dtype=np.float32)
-    np.add.at(sums, [place for place, _ in pieces], found)
+    sums = found
+    if len(pieces) > len(texts):
+        sums = np.zeros((len(texts), found.shape[1]), dtype=np.float32)
+        np.add.at(sums, [place for place, _ in pieces], found)
+    # In bfloat16 the model's own lengths are 0.997 to 1.003.
     lengths = np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
     mean: NDArray[np.float32] = (sums / lengths).astype(np.float32)
     return mean
