@@ -38,6 +38,7 @@ def tiny_model(
     values: Mapping[str, Any] | None = None,
     name: str = "Tiny",
     seed: int = 7,
+    ends: bool = True,
 ) -> Path:
     """A llama of some 50,000 random weights that llama.cpp loads and runs; its words make no sense.
 
@@ -46,6 +47,7 @@ def tiny_model(
         special, defined: texts of control tokens, and of tokens of the kind "user defined".
         knows_bytes: every byte is a token, so that any text can be read and written; else the letters are.
         values: further values of the header (whole numbers, floats, booleans or texts), or other ones.
+        ends: it may say that its answer is done. When it does is chance, and differs between processors.
     """
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_type("model")
@@ -67,6 +69,8 @@ def tiny_model(
     for tensor, shape in shapes(count, layers).items():
         ones = tensor.endswith("norm.weight")
         data = np.ones(shape) if ones else random.normal(0.0, 0.2, shape)
+        if tensor == "output.weight" and not ends:
+            data[2] = data[-len(special) - len(defined) :] = 0.0  # never the likeliest of so many
         writer.add_tensor(tensor, data.astype(np.float32))
     _write(writer)
     return path

@@ -9,12 +9,13 @@ The protocol: https://platform.openai.com/docs/api-reference/chat; llama-server,
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http
 import json
 import math
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from assistant_app.errors import Code, DocentError
@@ -175,7 +176,7 @@ class ServerModel:
             "stream_options": {"include_usage": True},
         }
         try:
-            self._run(self._stream(body, answer), cancelled)
+            self._run(self._stream(body, answer, cancelled), cancelled)
         except DocentError as problem:
             if problem.code is not Code.CANCELLED:
                 raise
@@ -198,13 +199,17 @@ class ServerModel:
             raise self._misspoke("no list of models")
         return [each for each in data if isinstance(each, dict) and isinstance(each.get("id"), str)]
 
-    async def _stream(self, body: dict[str, Any], answer: _Streamed) -> None:
-        async with self._client() as client, client.stream("POST", "chat/completions", json=body) as response:
+    async def _stream(self, body: dict[str, Any], answer: _Streamed, cancelled: Callable[[], bool]) -> None:
+        async with (
+            self._client() as client,
+            client.stream("POST", "chat/completions", json=body) as response,
+            contextlib.aclosing(self._lines(response)) as lines,
+        ):
             self._check(response)
             kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
             if kind != "text/event-stream":
                 raise self._misspoke("no stream of events")
-            async for line in self._lines(response):
+            async for line in lines:
                 if not line.startswith(b"data:"):
                     continue  # comments keep a connection alive
                 data = line[5:].strip()
@@ -212,12 +217,15 @@ class ServerModel:
                     answer.is_whole = True
                     return
                 answer.take(_object(data))
+                if not answer.is_whole and cancelled():  # a fast server is done before the next look from outside
+                    answer.stopped = True
+                    return
                 if answer.overflows:
                     return
         if not answer.is_whole:
             raise self._misspoke("the answer broke off")
 
-    async def _lines(self, response: httpx.Response) -> AsyncIterator[bytes]:
+    async def _lines(self, response: httpx.Response) -> AsyncGenerator[bytes]:
         """The lines of a stream, each within its time and of limited length."""
         pieces = response.aiter_raw()
         held, seconds = b"", FIRST_SECONDS

@@ -47,7 +47,7 @@ def problem_of(model: ServerModel, **how: Any) -> DocentError:
 def llama_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Its address; it wants the key "sesame"."""
     folder = tmp_path_factory.mktemp("server")
-    with serving(ggufs.tiny_model(folder / "tiny.gguf"), folder, key="sesame") as address:
+    with serving(ggufs.tiny_model(folder / "tiny.gguf", ends=False), folder, key="sesame") as address:
         yield address
 
 
@@ -226,6 +226,18 @@ def test_an_answer_and_what_was_asked(serve: Any) -> None:
     assert (body["model"], body["max_tokens"], body["temperature"], body["stream"]) == ("first", 16, 0.0, True)
     generate(model)
     assert [path for path, _ in model.asked].count("/v1/models") == 1
+
+
+def test_a_stop_is_heard_between_two_pieces_of_a_server_that_sent_all_at_once(serve: Any) -> None:
+    def answers(to: Misbehaving) -> None:
+        events = [piece(content="Bl"), piece(content="ü"), piece(content="e"), END]
+        to.send(b"".join(b"data: " + json.dumps(each).encode() + b"\n\n" for each in events))
+
+    stop = threading.Event()
+    done = serve(answers).generate(
+        QUESTION, max_tokens=16, temperature=0.0, on_text=lambda _: stop.set(), cancelled=stop.is_set
+    )
+    assert (done.text, done.stopped) == ("Bl", True)
 
 
 def test_a_reasoning_models_notes_are_marked(serve: Any) -> None:
