@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from assistant_app.answering.assistants import Assistants, read_assistant, write_assistant
+from assistant_app.answering.assistants import LONGEST_NAME, Assistants, read_assistant, write_assistant
 from assistant_app.errors import Code, DocentError
 from assistant_app.paths import resources
 from assistant_app.protocol.assistants import Assistant, OutputFormat
@@ -96,6 +96,17 @@ def test_one_that_is_taken_in_gets_a_number_and_names_no_file(shelf: Assistants,
     assert shelf.take_in(path) == "Plain answer 3"
     brought = shelf.get("plain answer 2")
     assert (brought.model, brought.adapter, brought.shipped) == ("x", "y", False)
+
+
+def test_a_long_name_is_cut_for_its_number_and_found_when_it_is_taken_in_again(
+    shelf: Assistants, tmp_path: Path
+) -> None:
+    name = f"{'Rents of all barns ' * 2}and of every hut above"  # a space where it is cut
+    assert (len(name), name[LONGEST_NAME - 6]) == (LONGEST_NAME, " ")
+    write_assistant(msgspec.structs.replace(FULL, name=name), tmp_path / "long.toml")
+    names = [shelf.take_in(tmp_path / "long.toml") for _ in range(3)]
+    assert names == [name, f"{name[: LONGEST_NAME - 6]} 2", f"{name[: LONGEST_NAME - 6]} 3"]
+    assert [shelf.get(each).name for each in names] == names
 
 
 def test_one_that_is_given_out_can_be_taken_in(shelf: Assistants, tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from assistant_app.cli.main import main
 from assistant_app.engine.service import Service
 from assistant_app.errors import Code, DocentError
+from assistant_app.models.chat_model import ChatModel, Generated
 from assistant_app.paths import Paths, shipped_adapters
 from assistant_app.protocol import messages
 from assistant_app.protocol.assistants import Assistant
@@ -60,8 +62,6 @@ def test_approved_answers_are_asked_first_and_compared_with(kept: Service, tmp_p
         answer="$310 [1].",
     )
     lines = tmp_path / "approved.jsonl"
-    import msgspec
-
     lines.write_bytes(msgspec.json.encode(example) + b"\n")
     assert kept.approving.read(str(lines))[0] == 1
     report, _ = check(kept, adapter=GROUNDED, count=1)
@@ -69,6 +69,63 @@ def test_approved_answers_are_asked_first_and_compared_with(kept: Service, tmp_p
     assert report.approved == 1
     assert [way.compared for way in report.ways] == [1, 1]
     kept.approving.answer(messages.training.DeleteApprovals(approvals=[each.id for each in kept.approving.all()]))
+
+
+def test_approved_answers_of_another_format_are_not_compared_with(kept: Service, tmp_path: Path) -> None:
+    source = [SourceText(name="Lease", text="The rent of the barn is $310 a month.", page=1)]
+    lines = tmp_path / "approved.jsonl"
+    lines.write_bytes(
+        b"\n".join(
+            msgspec.json.encode(
+                Example(
+                    question=f"Is rent {number} due?",
+                    sources=source,
+                    answer="Yes",
+                    format="labels",
+                    shape=OutputFormat(kind="labels", labels=labels, grammar=False),
+                )
+            )
+            for number, labels in enumerate((["Yes", "No"], ["Yes", "No", "Perhaps"]))
+        )
+    )
+    assert kept.approving.read(str(lines))[0] == 2
+    try:
+        report, _ = check(kept, adapter=GROUNDED, assistant="Rent", count=2)
+        assert report.approved == 1, "of the same labels, though they were not held to a grammar"
+        assert [way.compared for way in report.ways] == [1, 1, 1, 1]
+    finally:
+        kept.approving.answer(messages.training.DeleteApprovals(approvals=[each.id for each in kept.approving.all()]))
+
+
+@pytest.mark.parametrize(
+    ("said", "valid"),
+    [
+        ("<think>Is it Yes or No? I do not know.</think>Yes", True),
+        ("Yes\n" + "The lease says so, page one.\n" * 3, False),
+        (DocentError(Code.CONTEXT_TOO_SMALL, path="m", needed=9000, context=100), False),
+        (DocentError(Code.GENERATION_FAILED, path="m"), False),
+    ],
+)
+def test_notes_are_no_answer_and_an_answer_that_cannot_be_had_is_not_valid(
+    kept: Service, monkeypatch: pytest.MonkeyPatch, said: str | DocentError, valid: bool
+) -> None:
+    def generate(model: Any, prompt: Any, *, on_text: Any, cancelled: Any, **how: Any) -> Generated:
+        if isinstance(said, DocentError):
+            raise said
+        on_text(said)
+        return Generated(
+            text=said,
+            prompt_tokens=9,
+            completion_tokens=7,
+            cached_tokens=0,
+            first_token_seconds=0.1,
+            stopped=cancelled(),
+        )
+
+    monkeypatch.setattr(ChatModel, "generate", generate)
+    report, heard = check(kept, adapter=GROUNDED, assistant="Rent", questions=QUESTIONS[:1])
+    assert [way.valid for way in report.ways] == [int(valid)] * 4
+    assert len(heard) == 4, "no question ends it"
 
 
 def test_who_asked_nothing_yet_is_asked_about_headings(kept: Service) -> None:

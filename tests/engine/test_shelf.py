@@ -47,6 +47,17 @@ def test_a_found_model_is_offered_where_it_is_and_can_be_used(home: Path, studio
     assert list(Paths.resolve(home).data.rglob("*.gguf")) == [], "nothing is copied"
 
 
+def test_a_folder_that_has_a_models_name_does_not_hide_it(
+    home: Path, studio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "Studio's").mkdir()
+    (tmp_path / "nothing").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with Service(Paths.resolve(home)) as service:
+        assert service.find_model("Studio's") == str(studio)
+        assert service.find_model("nothing") == str(tmp_path / "nothing"), "it is told apart from nothing at all"
+
+
 def test_an_added_file_stays_in_the_list_and_in_its_place(home: Path, tmp_path: Path) -> None:
     path = ggufs.tiny_model(tmp_path / "mine.gguf", name="Mine")
     with Service(Paths.resolve(home)) as service:
