@@ -170,18 +170,29 @@ def _check(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None
         parser.error("give one document, or two to compare")
     if options.command in ("remove", "models") and options.undo and options.forever:
         parser.error("--undo and --forever contradict each other")
-    if options.command in ("models", "adapters") and options.verb == "use" and options.name is None:
-        parser.error(f"name the one to use: docent {options.command} use NAME|FILE")
-    if options.command == "models" and options.verb == "download" and options.discard and options.name is None:
-        parser.error("name the download to throw away: docent models download NAME --discard")
-    if options.command == "models" and options.verb == "add" and options.name is None:
-        parser.error("name the file: docent models add FILE")
-    if options.command == "models" and options.verb == "remove" and options.name is None:
-        parser.error("name the model: docent models remove NAME|FILE")
-    if options.command == "adapters" and options.verb in ("also", "add", "remove") and options.name is None:
-        parser.error(f"name it: docent adapters {options.verb} NAME|FILE")
-    if options.command == "adapters" and options.verb == "train" and options.data is None:
-        parser.error("name the examples: docent adapters train --data FILE")
+    missing = _missing(options)
+    if missing:
+        parser.error(missing)
+
+
+def _missing(options: argparse.Namespace) -> str:
+    """What has to be named besides the verb of a shelf; "" where it is."""
+    verb = f"{options.command} {getattr(options, 'verb', '')}"
+    if verb == "adapters train":
+        return "" if options.data else "name the examples: docent adapters train --data FILE"
+    if verb == "models download" and not options.discard:
+        return ""
+    words = {
+        "models use": "name the one to use: docent models use NAME|FILE",
+        "models add": "name the file: docent models add FILE",
+        "models remove": "name the model: docent models remove NAME|FILE",
+        "models download": "name the download to throw away: docent models download NAME --discard",
+        "adapters use": "name the one to use: docent adapters use NAME|FILE",
+        "adapters also": "name it: docent adapters also NAME|FILE",
+        "adapters add": "name it: docent adapters add FILE|FOLDER",
+        "adapters remove": "name it: docent adapters remove NAME|FILE",
+    }
+    return words.get(verb, "") if getattr(options, "name", None) is None else ""
 
 
 def _scale(text: str) -> float:
