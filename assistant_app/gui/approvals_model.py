@@ -8,9 +8,8 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
 
-from assistant_app.gui import approval_words, style
+from assistant_app.gui import approval_words, style, tables
 from assistant_app.gui.settings_page import number_text
-from assistant_app.gui.tables import moment_words
 from assistant_app.protocol.training import Approval
 
 SORT = Qt.ItemDataRole.UserRole
@@ -22,7 +21,6 @@ _CELL = 300
 
 _NO_INDEX = QModelIndex()
 _Index = QModelIndex | QPersistentModelIndex
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class Column(IntEnum):
@@ -33,6 +31,9 @@ class Column(IntEnum):
     ORIGIN = 4
     WHEN = 5
     COUNTS = 6
+
+
+_NUMBERS = (Column.SOURCES,)
 
 
 class ApprovalsModel(QAbstractTableModel):
@@ -64,13 +65,7 @@ class ApprovalsModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(Column)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._titles()[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _RIGHT if section == Column.SOURCES else Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        return None
+        return tables.heading(self._titles(), section, orientation, role, _NUMBERS)
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
@@ -81,7 +76,7 @@ class ApprovalsModel(QAbstractTableModel):
         if role == SORT:
             return self._key(row, column)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _RIGHT if column == Column.SOURCES else None
+            return tables.RIGHT if column in _NUMBERS else None
         if role == Qt.ItemDataRole.DecorationRole and column == Column.COUNTS:
             return style.icon("check", "success") if row.counts else style.icon("warning", "warning")
         if role == Qt.ItemDataRole.ForegroundRole and column == Column.COUNTS and not row.counts:
@@ -114,7 +109,7 @@ class ApprovalsModel(QAbstractTableModel):
             case Column.ORIGIN:
                 return approval_words.origin_words(row.origin)
             case Column.WHEN:
-                return moment_words(row.approved_at)
+                return tables.moment_words(row.approved_at)
             case Column.COUNTS:
                 return approval_words.counts_words(row)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QLocale, QModelIndex, QObject, QPersistentModelIndex, Qt
 
-from assistant_app.gui import candidate_words, style
+from assistant_app.gui import candidate_words, style, tables
 from assistant_app.gui.candidate_words import FATES, LOOKS
 from assistant_app.protocol.records import Candidate
 
@@ -17,7 +17,6 @@ SORT = Qt.ItemDataRole.UserRole
 _NO_INDEX = QModelIndex()
 _Index = QModelIndex | QPersistentModelIndex
 _LAST = 1_000_000
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class Column(IntEnum):
@@ -34,6 +33,7 @@ class Column(IntEnum):
 
 
 _RANKS = (Column.VECTOR, Column.KEYWORD, Column.FUSED, Column.BY_PAGE, Column.RERANKER)
+_NUMBERS = (*_RANKS, Column.SIMILARITY)
 
 
 class CandidateModel(QAbstractTableModel):
@@ -55,14 +55,7 @@ class CandidateModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(Column)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._titles()[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            numbers = section in (*_RANKS, Column.SIMILARITY)
-            return _RIGHT if numbers else Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        return None
+        return tables.heading(self._titles(), section, orientation, role, _NUMBERS)
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
@@ -73,7 +66,7 @@ class CandidateModel(QAbstractTableModel):
         if role == SORT:
             return self._key(row, column)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _RIGHT if column in (*_RANKS, Column.SIMILARITY) else None
+            return tables.RIGHT if column in _NUMBERS else None
         if role == Qt.ItemDataRole.ForegroundRole and column == Column.FATE:
             return style.colour(LOOKS[row.fate].role)
         if role == Qt.ItemDataRole.ToolTipRole:

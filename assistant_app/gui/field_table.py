@@ -103,13 +103,8 @@ class FieldModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(FieldColumn)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        if role == Qt.ItemDataRole.DisplayRole:
-            return (self.tr("Name"), self.tr("Type"), self.tr("Description"), self.tr("Required"))[section]
-        return None
+        titles = (self.tr("Name"), self.tr("Type"), self.tr("Description"), self.tr("Required"))
+        return tables.heading(titles, section, orientation, role)
 
     def flags(self, index: _Index) -> Qt.ItemFlag:
         flags = Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsEnabled

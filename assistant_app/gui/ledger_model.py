@@ -23,9 +23,8 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QIcon
 
-from assistant_app.gui import document_words, phrases, style
+from assistant_app.gui import document_words, phrases, style, tables
 from assistant_app.gui.settings_page import bytes_text
-from assistant_app.gui.tables import moment_words
 from assistant_app.protocol.records import Document
 
 DOCUMENT = Qt.ItemDataRole.UserRole
@@ -34,7 +33,6 @@ REMOVED = "removed"
 
 _NO_INDEX = QModelIndex()
 _Index = QModelIndex | QPersistentModelIndex
-_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class Column(IntEnum):
@@ -88,13 +86,7 @@ class LedgerModel(QAbstractTableModel):
         return 0 if parent.isValid() else len(Column)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._titles()[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _RIGHT if section in _NUMBERS else Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        return None
+        return tables.heading(self._titles(), section, orientation, role, _NUMBERS)
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
@@ -106,7 +98,7 @@ class LedgerModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(entry, column)
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _RIGHT if column in _NUMBERS else None
+            return tables.RIGHT if column in _NUMBERS else None
         if role == Qt.ItemDataRole.DecorationRole and column == Column.STATE:
             state = self._state(entry.group)
             return _icon(state.icon, state.role)
@@ -231,7 +223,7 @@ class LedgerModel(QAbstractTableModel):
             case Column.PASSAGES:
                 return _number(document.passages)
             case Column.WHEN:
-                return moment_words(document.removed_at or document.indexed_at)
+                return tables.moment_words(document.removed_at or document.indexed_at)
             case Column.SIZE:
                 return bytes_text(document.size) if document.size else ""
 

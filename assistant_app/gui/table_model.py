@@ -20,7 +20,7 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QGuiApplication
 
-from assistant_app.gui import format_words, phrases, style
+from assistant_app.gui import format_words, phrases, style, tables
 from assistant_app.protocol.assistants import Row
 from assistant_app.protocol.records import AnswerValue, Citation
 
@@ -113,13 +113,8 @@ class TableModel(QAbstractTableModel):
         return 0 if parent.isValid() else FIXED + len(self._columns)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
-            return (self.tr("Document"), self.tr("State"), *self._columns)[section]
-        return None
+        titles = (self.tr("Document"), self.tr("State"), *self._columns)
+        return tables.heading(titles, section, orientation, role)
 
     def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from PySide6.QtCore import QDateTime, QLocale, QSize, Qt, QTimeZone
 from PySide6.QtGui import QAction, QKeySequence
@@ -20,6 +21,8 @@ from PySide6.QtWidgets import (
 
 from assistant_app.gui import style
 
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _ROOM = 12
 """Pixels above and below the text of a row, together."""
 
@@ -45,6 +48,19 @@ def dress(table: QTableView, name: str) -> None:
     header.setSectionsMovable(True)
     header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
     header.setMinimumSectionSize(40)
+
+
+def heading(
+    titles: Sequence[str], section: int, orientation: Qt.Orientation, role: int, numbers: Collection[int] = ()
+) -> Any:
+    """What a model's ``headerData`` gives for one of ``titles``; those of columns of ``numbers`` stand on the right."""
+    if orientation != Qt.Orientation.Horizontal:
+        return None
+    if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+        return titles[section]
+    if role == Qt.ItemDataRole.TextAlignmentRole:
+        return RIGHT if section in numbers else _LEFT
+    return None
 
 
 def action(
