@@ -18,8 +18,9 @@ import os
 import random
 import re
 import sys
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,8 @@ HELD_OUT_EVERY = 5
 """Of the articles by title, every fifth is measured with and never learnt."""
 
 UNANSWERABLE = 0.2
+QUOTED = 0.3
+"""Of the paragraphs, where the answers are records: these get quotation marks."""
 PASSAGE_WORDS = (50, 110)
 
 
@@ -135,6 +138,32 @@ def _place(answer: str, question: str, text: str) -> int:
     if not places:
         raise ValueError(f"{answer!r} does not stand in its paragraph")
     return max(places, key=likeness)
+
+
+def quoted(paragraph: Paragraph, chance: random.Random) -> Paragraph:
+    """The paragraph with quotation marks around a few words of each sentence that has none: a record has to escape
+    them, and too few texts teach it."""
+    marks: list[int] = []
+    for span in sentences(paragraph.text):
+        sentence = paragraph.text[span.start : span.start + span.length]
+        words = list(re.finditer(r"\w[\w'-]*", sentence))
+        if '"' in sentence or len(words) < 4:
+            continue
+        first = chance.randrange(len(words))
+        last = min(first + chance.randrange(4), len(words) - 1)
+        around = span.start + words[first].start(), span.start + words[last].end()
+        if not any(
+            sum(each.start < mark < each.start + len(each.answer) for mark in around) == 1 for each in paragraph.asked
+        ):
+            marks += around
+    parts = [paragraph.text[start:end] for start, end in pairwise([0, *marks, len(paragraph.text)])]
+    text = '"'.join(parts)
+    asked = []
+    for each in paragraph.asked:
+        end = each.start + len(each.answer)
+        start, end = each.start + bisect_right(marks, each.start), end + bisect_left(marks, end)
+        asked.append(Asked(each.question, text[start:end], start))
+    return Paragraph(paragraph.article, text, tuple(asked))
 
 
 def _words(text: str) -> list[str]:
@@ -263,6 +292,8 @@ def main(arguments: Sequence[str]) -> int:
     paragraphs = [*xquad(held_out=False), *own_documents(), *([] if wanted.without_written else written())]
     chance = random.Random(wanted.seed)
     form: Format = "record" if wanted.record else "text"
+    if wanted.record:
+        paragraphs = [quoted(each, chance) if chance.random() < QUOTED else each for each in paragraphs]
     rounds = (example for _ in range(wanted.rounds) for example in examples(paragraphs, form, chance))
     with wanted.file.open("wb") as stream:
         made = [stream.write(msgspec.json.encode(example) + b"\n") for example in islice(rounds, wanted.most)]

@@ -81,6 +81,20 @@ def test_of_several_places_the_answer_is_where_the_question_points(
         adapter_examples.written()
 
 
+def test_quotation_marks_that_are_put_in_cut_no_answer() -> None:
+    marked = 0
+    for number, paragraph in enumerate(adapter_examples.written()[:300]):
+        made = adapter_examples.quoted(paragraph, random.Random(number))
+        assert made.text.replace('"', "") == paragraph.text.replace('"', "")
+        assert made.text.count('"') % 2 == 0
+        marked += made.text != paragraph.text
+        for asked, before in zip(made.asked, paragraph.asked, strict=True):
+            assert made.text[asked.start :].startswith(asked.answer)
+            assert asked.answer.replace('"', "") == before.answer.replace('"', "")
+            assert asked.answer.count('"') % 2 == 0
+    assert marked > 290
+
+
 @pytest.fixture
 def articles() -> None:
     if not (adapter_examples.shared() / "xquad").is_dir():
